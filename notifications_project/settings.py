@@ -1,0 +1,187 @@
+"""Every setting of the product, in labelled sections; addresses and secrets come from the environment.
+
+`.env.example` lists the variables with their units. A wrong value is reported by a system check, not here.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- Process -----------------------------------------------------------------------------------------------
+
+DEMO = env.bool("DEMO", default=False)
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+BIND_ADDRESS = env.str("BIND_ADDRESS", default="127.0.0.1")
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[urlsplit(PUBLIC_URL).hostname or "127.0.0.1"])
+#: Origins of the pages that may show the bell: CORS for REST and the Origin check of the socket (spec §2).
+ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[PUBLIC_URL])
+
+ROOT_URLCONF = "notifications_project.urls"
+ASGI_APPLICATION = "notifications_project.asgi.application"
+WSGI_APPLICATION = "notifications_project.wsgi.application"
+
+# --- Apps --------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels",
+    "waffle",
+    "preferences",
+    "delivery",
+    "notifications",
+    *(["devstack.demo"] if DEMO else []),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+APPEND_SLASH = False  # API addresses have no trailing slash, and a redirect would lose a POST's body
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+    {  # Plain text of notifications: titles and bodies are data and are escaped where they are shown
+        "NAME": "text",
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"autoescape": False},
+    },
+]
+
+# --- Database ----------------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": {
+        **env.db_url("DATABASE_URL", default="postgres://notifications@127.0.0.1:5432/notifications"),
+        "ENGINE": "django.db.backends.postgresql",
+        "OPTIONS": {
+            "pool": {
+                "min_size": 1,
+                "max_size": env.int("DATABASE_POOL_SIZE", default=10),
+                "timeout": env.float("DATABASE_POOL_TIMEOUT_SECONDS", default=5),
+            },
+            "connect_timeout": 5,
+        },
+    }
+}
+AUTH_USER_MODEL = "preferences.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis: channel layer and rate limits ------------------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "bell"},
+    }
+}
+
+# --- SQS ---------------------------------------------------------------------------------------------------
+
+AWS_REGION = env.str("AWS_DEFAULT_REGION", default="us-east-1")
+SQS_ENDPOINT_URL = env.str("SQS_ENDPOINT_URL", default="")  # empty: the region's own endpoint
+EVENTS_QUEUE_NAME = env.str("EVENTS_QUEUE_NAME", default="notification-events")
+EVENTS_QUEUE_URL = env.str("EVENTS_QUEUE_URL", default="")  # empty: looked up by name
+
+# --- Intake ------------------------------------------------------------------------------------------------
+
+INTAKE_BATCH_MESSAGES = env.int("INTAKE_BATCH_MESSAGES", default=500)
+INTAKE_BATCH_WAIT = timedelta(milliseconds=env.int("INTAKE_BATCH_WAIT_MS", default=10))
+INTAKE_RECEIVERS = env.int("INTAKE_RECEIVERS", default=4)  # long polls in flight
+INTAKE_PROCESSORS = env.int("INTAKE_PROCESSORS", default=2)  # batches in flight, each on its own connection
+INTAKE_VISIBILITY_TIMEOUT = timedelta(seconds=env.int("INTAKE_VISIBILITY_TIMEOUT_SECONDS", default=60))
+#: Hosts, beside our own origin, that a resource's https address may name (spec §1).
+RESOURCE_URL_HOSTS = env.list("RESOURCE_URL_HOSTS", default=[])
+
+# --- Authentication (spec §2 "Auth") -----------------------------------------------------------------------
+
+JWT_ALGORITHM = env.str("JWT_ALGORITHM", default="RS256")  # HS256, RS256 or ES256: ours, never the header's
+JWT_SECRET = env.str("JWT_SECRET", default="")  # HS256
+JWT_JWKS_URL = env.str("JWT_JWKS_URL", default="")  # RS256 and ES256
+JWT_ISSUER = env.str("JWT_ISSUER", default="")
+JWT_AUDIENCE = env.str("JWT_AUDIENCE", default="")
+
+# --- REST --------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/api/"
+
+# --- Preferences and rollout -------------------------------------------------------------------------------
+
+DEFAULT_TIMEZONE = env.str("DEFAULT_TIMEZONE", default="UTC")  # for digests of users who chose none
+WAFFLE_FLAG_MODEL = "preferences.Flag"
+ROLLOUT_CACHE = timedelta(seconds=1)  # how old the flag and the switch may be; the spec allows 5 s
+
+# --- Language, time, static files --------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+WHITENOISE_USE_FINDERS = DEMO  # the demo serves the files where they lie; production runs collectstatic
+WHITENOISE_ALLOW_ALL_ORIGINS = True  # the bell is loaded by pages of other origins
+
+# --- Security ----------------------------------------------------------------------------------------------
+
+_HTTPS = PUBLIC_URL.startswith("https://")
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=_HTTPS)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _HTTPS
+SECURE_HSTS_PRELOAD = _HTTPS
+SESSION_COOKIE_SECURE = _HTTPS
+CSRF_COOKIE_SECURE = _HTTPS
+X_FRAME_OPTIONS = "DENY"
+
+# --- Logs: JSON lines, a constant message plus fields -------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}

@@ -1,0 +1,5 @@
+"""Addresses of who wants what."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,3 @@
+import os
+
+os.environ.setdefault("SECRET_KEY", "not a secret: tests only")
