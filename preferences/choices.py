@@ -159,7 +159,7 @@ class _Reader:
 
     def _timezone(self) -> str:
         given = self._body.get("timezone", "")
-        if given == "" or (isinstance(given, str) and given in _zones()):
+        if isinstance(given, str) and (not given or given in _zones()):
             return given
         self.problems["timezone"] = "must be an IANA time zone"
         return ""

@@ -1,0 +1,118 @@
+/** The REST calls of the bell (spec §2) and the token that they carry. */
+
+const TIMEOUT = 15_000;
+const PATH = "/api/v1/notifications";
+
+/** `status` 0 means that no answer came: offline, blocked, or too slow. */
+export class ApiError extends Error {
+  constructor(status, code, message, retryAfter = null) {
+    super(message);
+    Object.assign(this, { name: "ApiError", status, code, retryAfter });
+  }
+}
+
+/** One token for REST and socket; asked for again only by whoever saw it refused. */
+export class Tokens {
+  #ask;
+  #current = null;
+
+  constructor(ask) {
+    this.#ask = ask;
+  }
+
+  get() {
+    this.#current ??= Promise.resolve()
+      .then(this.#ask)
+      .catch((error) => {
+        this.#current = null;
+        throw new ApiError(0, "NO_TOKEN", String(error));
+      });
+    return this.#current;
+  }
+
+  /** Forget `refused`, unless another call has already done so. */
+  async renew(refused) {
+    if ((await this.#current?.catch(() => refused)) === refused) this.#current = null;
+    return this.get();
+  }
+}
+
+export class Api {
+  #base;
+  #tokens;
+  #signal;
+
+  constructor({ baseUrl, tokens, signal }) {
+    this.#base = baseUrl.replace(/\/+$/, "");
+    this.#tokens = tokens;
+    this.#signal = signal;
+  }
+
+  bell() {
+    return this.#call("GET", "/bell");
+  }
+
+  list({ status, cursor, limit }) {
+    const query = new URLSearchParams({ status, limit });
+    if (cursor) query.set("cursor", cursor);
+    return this.#call("GET", `?${query}`);
+  }
+
+  setRead(id, read) {
+    return this.#call("PATCH", `/${encodeURIComponent(id)}/${read ? "read" : "unread"}`);
+  }
+
+  readAll(upTo) {
+    return this.#call("POST", "/read-all", upTo ? { up_to: upTo } : {});
+  }
+
+  undoReadAll(undoId) {
+    return this.#call("POST", "/read-all/undo", { undo_id: undoId });
+  }
+
+  explanation(id) {
+    return this.#call("GET", `/${encodeURIComponent(id)}/explanation`);
+  }
+
+  preferences() {
+    return this.#call("GET", "/preferences");
+  }
+
+  savePreferences(body) {
+    return this.#call("PUT", "/preferences", body);
+  }
+
+  async #call(method, path, body) {
+    const token = await this.#tokens.get();
+    const response = await this.#send(method, path, body, token);
+    if (response.status !== 401) return answerOf(response);
+    return answerOf(await this.#send(method, path, body, await this.#tokens.renew(token)));
+  }
+
+  async #send(method, path, body, token) {
+    const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    try {
+      return await fetch(this.#base + PATH + path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        credentials: "omit",
+        cache: "no-store",
+        keepalive: method !== "GET", // a row's link leaves the page while its PATCH is on the way
+        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT)]),
+      });
+    } catch (error) {
+      if (this.#signal.aborted) throw this.#signal.reason;
+      throw new ApiError(0, "NO_ANSWER", String(error));
+    }
+  }
+}
+
+async function answerOf(response) {
+  const body = await response.json().catch(() => null);
+  if (response.ok && body !== null) return body;
+  const { code = "INVALID_ANSWER", message = response.statusText } = body?.error ?? {};
+  const retryAfter = Number(response.headers.get("Retry-After")) || null;
+  throw new ApiError(response.status, code, message, retryAfter);
+}

@@ -1,0 +1,98 @@
+/** Frames from the server by whatever way works: the socket, or polling while there is none.
+ *
+ * Besides the server's own messages it emits `{"type": "page", "page": <list answer>}` when it polls.
+ */
+
+import { spread } from "./backoff.js";
+import { Socket } from "./socket.js";
+
+const POLL_EVERY = 30_000;
+const ASK_WHILE_DISABLED = 60_000; // spec §3
+const LOSSES_BEFORE_POLLING = 3;
+const PAGE = 25;
+
+/** What the bell may say about its connection. */
+export const Status = { connecting: "connecting", live: "live", polling: "polling", disabled: "disabled" };
+
+export class Live {
+  #api;
+  #onFrame;
+  #onStatus;
+  #socket;
+  #poll = null;
+  #watch = null;
+  #stopped = false;
+
+  constructor({ api, tokens, url, onFrame, onStatus }) {
+    this.#api = api;
+    this.#onFrame = onFrame;
+    this.#onStatus = onStatus;
+    this.#socket = new Socket({
+      url,
+      tokens,
+      onFrame: (frame) => this.#receive(frame),
+      onDown: (attempts) => this.#down(attempts),
+      onRefused: () => this.#refused(),
+    });
+  }
+
+  start(enabled) {
+    if (!enabled) return this.#refused();
+    this.#onStatus(Status.connecting);
+    this.#socket.start();
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.#socket.stop();
+    clearTimeout(this.#poll);
+    clearTimeout(this.#watch);
+  }
+
+  send(message) {
+    this.#socket.send(message);
+  }
+
+  #receive(frame) {
+    if (frame.type === "hello") {
+      this.#stopPolling();
+      this.#onStatus(Status.live);
+    }
+    this.#onFrame(frame);
+  }
+
+  #down(attempts) {
+    if (attempts < LOSSES_BEFORE_POLLING) this.#onStatus(Status.connecting);
+    else if (!this.#poll) this.#pollNow();
+  }
+
+  async #pollNow() {
+    this.#onStatus(Status.polling);
+    this.#poll = setTimeout(() => this.#pollNow(), spread(POLL_EVERY));
+    const page = await this.#api.list({ status: "all", limit: PAGE }).catch(() => null);
+    if (page && this.#poll && !this.#stopped) this.#onFrame({ type: "page", page });
+  }
+
+  #stopPolling() {
+    clearTimeout(this.#poll);
+    this.#poll = null;
+  }
+
+  #refused() {
+    this.#stopPolling();
+    this.#onStatus(Status.disabled);
+    this.#onFrame({ type: "disabled" });
+    this.#askAgain();
+  }
+
+  #askAgain() {
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(async () => {
+      const bell = await this.#api.bell().catch(() => null);
+      if (this.#stopped) return;
+      if (!bell?.enabled) return this.#askAgain();
+      this.#onFrame({ type: "enabled", unread_count: bell.unread_count });
+      this.start(true);
+    }, spread(ASK_WHILE_DISABLED));
+  }
+}

@@ -1,0 +1,86 @@
+"""What a producer says: a CloudEvents 1.0 event (spec §1)."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+MAX_EVENT_BYTES = 1_048_576  # one SQS message
+MAX_RECIPIENTS = 10_000
+
+
+class InvalidEvent(ValueError):
+    """The event breaks the contract, so publishing it would only have it rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What the event is about. `url` is a path of the app, or https on an allowed host."""
+
+    type: str
+    id: str
+    url: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened, and whom it concerns.
+
+    `id` and `time` are filled in; give them yourself when a retry of yours must count as the same event.
+    Raises InvalidEvent when it could not be accepted.
+    """
+
+    type: str
+    source: str
+    recipients: Sequence[str | uuid.UUID]
+    actor: str | uuid.UUID | None = None
+    resource: Resource | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        for name in ("type", "source", "id"):
+            if not getattr(self, name):
+                raise InvalidEvent(f"{name} is empty")
+        if isinstance(self.recipients, str) or not 1 <= len(self.recipients) <= MAX_RECIPIENTS:
+            raise InvalidEvent(f"recipients must be a list of 1 to {MAX_RECIPIENTS} user ids")
+        if self.time.tzinfo is None:
+            raise InvalidEvent("time has no time zone")
+
+    def as_cloudevent(self) -> dict[str, Any]:
+        """Return the structured-mode JSON object."""
+        data: dict[str, Any] = {"recipients": [str(recipient) for recipient in self.recipients]}
+        if self.actor is not None:
+            data["actor"] = {"id": str(self.actor)}
+        if self.resource is not None:
+            resource = self.resource
+            data["resource"] = {
+                "type": resource.type,
+                "id": resource.id,
+                "url": resource.url,
+                "title": resource.title,
+            }
+        if self.params:
+            data["params"] = dict(self.params)
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "time": self.time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "data": data,
+        }
+
+    def as_json(self) -> str:
+        """Return the JSON text, ASCII only, so that its length is its size in bytes.
+
+        Raises InvalidEvent when it is larger than one SQS message can be.
+        """
+        text = json.dumps(self.as_cloudevent(), separators=(",", ":"))
+        if len(text) > MAX_EVENT_BYTES:
+            raise InvalidEvent(f"the event has {len(text)} bytes, more than {MAX_EVENT_BYTES}")
+        return text
