@@ -1,0 +1,43 @@
+"""Everything that the pipeline wants to know about people, in one query for many."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from preferences import choices
+from preferences.decisions import Recipient
+from preferences.models import User
+from preferences.rollout import Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone as others see them."""
+
+    id: UUID
+    name: str
+    avatar_url: str | None
+
+
+def load(user_ids: Collection[UUID]) -> dict[UUID, Person]:
+    """Return those of `user_ids` who exist, by id."""
+    rows = User.objects.filter(id__in=user_ids).values_list("id", "name", "avatar_url")
+    return {row[0]: Person(*row) for row in rows}
+
+
+def load_recipients(user_ids: Collection[UUID], rollout: Rollout) -> dict[UUID, Recipient]:
+    """Return those of `user_ids` who exist, with everything a decision depends on, by id."""
+    rows = User.objects.filter(id__in=user_ids).values_list(
+        "id", "is_active", "email", "notification_preferences", "push_tokens"
+    )
+    return {
+        user_id: Recipient(
+            id=user_id,
+            choices=choices.from_stored(preferences),
+            is_active=is_active,
+            in_rollout=rollout.includes(user_id),
+            has_email_address=bool(email),
+            has_push_token=bool(push_tokens),
+        )
+        for user_id, is_active, email, preferences, push_tokens in rows
+    }
