@@ -1,7 +1,7 @@
 """From the JSON of a message to events, each accepted or rejected on its own (spec §1)."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -9,7 +9,8 @@ from uuid import UUID
 
 import orjson
 
-from notifications import links
+from delivery.rendering import TITLE_LENGTH, shorten
+from notifications import ids, links
 from notifications.models import Rejection
 from notifications.text import clean, storable
 from preferences import user_ids
@@ -54,6 +55,10 @@ class Event:
     resource: Resource | None
     params: Mapping[str, str]
     payload: str  # the whole CloudEvent as JSON, for the ledger
+
+    def notification_ids(self) -> Callable[[UUID], str]:
+        """Return the function from a recipient to the id of that recipient's notification."""
+        return ids.for_event(source=self.source, event_id=self.id, occurred_at=self.occurred_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +206,7 @@ def _recipients(data: Mapping[str, Any]) -> tuple[tuple[UUID, ...], tuple[str, .
     if not isinstance(given, list) or not given:
         raise InvalidEvent(Rejection.WRONG_SHAPE, "data.recipients must be a list of user ids, not empty")
     if len(given) > MAX_RECIPIENTS:
-        raise InvalidEvent(
-            Rejection.TOO_MANY_RECIPIENTS, f"{len(given)} recipients, more than {MAX_RECIPIENTS}"
-        )
+        raise InvalidEvent(Rejection.TOO_MANY_RECIPIENTS, f"{len(given)} recipients, more than {MAX_RECIPIENTS}")
     found: dict[UUID, None] = {}
     malformed: dict[str, None] = {}
     for text in given:
@@ -229,13 +232,14 @@ def _resource(data: Mapping[str, Any]) -> Resource | None:
         return None
     resource = _object(data["resource"], "data.resource")
     url = _optional_text(resource, "url", "data.resource.url")
+    title = _optional_text(resource, "title", "data.resource.title")
     if url is not None and not links.is_allowed(url):
         raise InvalidEvent(Rejection.BAD_URL, "data.resource.url leads neither to us nor to an allowed host")
     return Resource(
         type=_name(resource, "type", "data.resource.type", longest=50),
         id=_name(resource, "id", "data.resource.id", longest=50),
         url=url,
-        title=_optional_text(resource, "title", "data.resource.title"),
+        title=title and shorten(title, TITLE_LENGTH),
     )
 
 

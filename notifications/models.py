@@ -59,13 +59,9 @@ class Decision(models.Model):
     """What one event meant for one recipient: an outcome per channel, as its reason code (spec §1)."""
 
     id = models.BigAutoField(primary_key=True)
-    event = models.ForeignKey(
-        ReceivedEvent, on_delete=models.CASCADE, related_name="decisions", db_index=False
-    )
+    event = models.ForeignKey(ReceivedEvent, on_delete=models.CASCADE, related_name="decisions", db_index=False)
     user_id = models.UUIDField(null=True, help_text="No foreign key: the id may belong to nobody.")
-    recipient = models.CharField(
-        max_length=64, default="", help_text="The id as it came, when it is not one."
-    )
+    recipient = models.CharField(max_length=64, default="", help_text="The id as it came, when it is not one.")
     in_app = models.CharField(max_length=24, choices=_REASONS)
     email = models.CharField(max_length=24, choices=_REASONS)
     push = models.CharField(max_length=24, choices=_REASONS)
@@ -89,9 +85,7 @@ class RejectedEvent(models.Model):
     reason = models.CharField(max_length=24, choices=Rejection.choices)
     detail = models.TextField(help_text="What is wrong and where, in words.")
     body = models.BinaryField()
-    body_digest = models.BinaryField(
-        unique=True, help_text="SHA-256 of the body: the same body is kept once."
-    )
+    body_digest = models.BinaryField(unique=True, help_text="SHA-256 of the body: the same body is kept once.")
     path = models.CharField(max_length=10, choices=Path.choices)
     rejected_at = models.DateTimeField(db_default=Now())
     replayed_at = models.DateTimeField(null=True, help_text="When a replay was accepted.")

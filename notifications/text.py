@@ -22,8 +22,3 @@ def storable(value: object) -> object:
     if isinstance(value, dict):
         return {clean(key): storable(item) for key, item in value.items()}
     return value
-
-
-def shorten(text: str, length: int) -> str:
-    """Return `text` in at most `length` characters, the last of them an ellipsis when something was cut."""
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

@@ -74,7 +74,7 @@ TEMPLATES = [
             ],
         },
     },
-    {  # Plain text of notifications: titles and bodies are data and are escaped where they are shown
+    {  # Plain text of notifications: titles and bodies are data, escaped where they are shown
         "NAME": "text",
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],

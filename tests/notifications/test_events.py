@@ -150,9 +150,7 @@ def test_a_url_that_leads_elsewhere_is_rejected(url, settings):
     assert reason(cloudevent(data={"resource": {"type": "task", "id": "1", "url": url}})) is Rejection.BAD_URL
 
 
-@pytest.mark.parametrize(
-    "url", ["/tasks/1", "/", "/a?b=//c#d", "https://app.partner.example/t/1", "/t\u0000asks"]
-)
+@pytest.mark.parametrize("url", ["/tasks/1", "/", "/a?b=//c#d", "https://app.partner.example/t/1", "/t\u0000asks"])
 def test_a_path_and_https_on_an_allowed_host_are_kept(url, settings):
     settings.RESOURCE_URL_HOSTS = ["app.partner.example"]
     event = accepted(cloudevent(data={"resource": {"type": "task", "id": "1", "url": url}}))
@@ -194,7 +192,5 @@ def test_a_time_far_in_the_future_counts_as_now():
 
 
 def test_actor_resource_and_params_are_optional_and_unknown_keys_are_passed_over():
-    event = accepted(
-        {**cloudevent(), "extra": 1, "data": {"recipients": [str(ALICE)], "params": {"color": "red"}}}
-    )
+    event = accepted({**cloudevent(), "extra": 1, "data": {"recipients": [str(ALICE)], "params": {"color": "red"}}})
     assert (event.actor_id, event.resource, event.params) == (None, None, {})

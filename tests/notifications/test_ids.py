@@ -23,17 +23,13 @@ def test_another_event_source_or_user_gives_another_id():
                 notification_id(user=UUID(int=2))}) == 4  # fmt: skip
 
 
-@given(
-    st.datetimes(datetime(1970, 1, 2), datetime(9000, 1, 1), timezones=st.just(UTC)), st.integers(1, 10**6)
-)
+@given(st.datetimes(datetime(1970, 1, 2), datetime(9000, 1, 1), timezones=st.just(UTC)), st.integers(1, 10**6))
 def test_ids_of_later_events_sort_later(at, milliseconds):
     assert notification_id(at=at) < notification_id(at=at + timedelta(milliseconds=milliseconds))
 
 
 @given(st.text(), st.uuids())
 def test_every_id_has_the_documented_form(event_id, user):
-    made = ids.for_event(
-        source="/s", event_id=event_id.encode("utf-8", "replace").decode(), occurred_at=TIME
-    )(user)
+    made = ids.for_event(source="/s", event_id=event_id.encode("utf-8", "replace").decode(), occurred_at=TIME)(user)
     assert ids.is_notification_id(made)
     assert len(made) == 20

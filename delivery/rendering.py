@@ -1,0 +1,61 @@
+"""From templates to the title and body of a notification.
+
+`templates/notifications/<type>/title.txt` and `body.txt` see `actor` (a name), `resource` (its title in quotes, else
+what kind of thing it is) and `params`. The first two always have something to show, so every template renders
+without actor, resource or params.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from django.template import Context, Template, engines
+
+TITLE_LENGTH: Final = 255  # notifications.title, as in the seed
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a notification says: plain text, escaped where it is shown."""
+
+    title: str
+    body: str
+
+
+def render(
+    type_name: str,
+    *,
+    actor_name: str | None,
+    resource_type: str | None,
+    resource_title: str | None,
+    params: Mapping[str, str],
+) -> Content:
+    """Render one event of the type; the title ends in an ellipsis where it would be too long."""
+    context = Context(
+        {
+            "actor": actor_name or "Someone",
+            "resource": f"'{resource_title}'" if resource_title else _article(resource_type or "item"),
+            "params": params,
+        },
+        autoescape=False,
+    )
+    title, body = _templates(type_name)
+    return Content(title=shorten(title.render(context), TITLE_LENGTH), body=body.render(context))
+
+
+def shorten(text: str, length: int) -> str:
+    """Return `text` in at most `length` characters, the last of them an ellipsis when something was cut."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+
+
+@cache
+def _templates(type_name: str) -> tuple[Template, Template]:
+    """Compile the type's two templates, once in a process."""
+    engine = engines["text"].engine
+    title, body = (engine.get_template(f"notifications/{type_name}/{part}.txt") for part in ("title", "body"))
+    return title, body

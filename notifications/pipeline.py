@@ -1,0 +1,199 @@
+"""What happens to an event: accept, decide, render, store, ring the bell.
+
+A micro-batch goes through together, in one transaction and a dozen statements, because a query, a commit and a
+publish per event are what makes one-task-per-event systems slow. A batch that fails is halved until the event that
+makes it fail stands alone.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.utils import timezone
+
+from delivery.rendering import Content, render
+from delivery.transports import bell
+from notifications import inbox, records
+from notifications.events import Event, Rejected, read_message
+from notifications.inbox import Item
+from notifications.models import Path, Rejection
+from notifications.records import Address, IdCollision, NewNotification, Recorded, Verdict
+from preferences import people, rollout
+from preferences.decisions import Outcome, decide
+from preferences.people import Person
+
+logger = logging.getLogger(__name__)
+
+#: Recipients that are decided and stored at a time, so that memory does not grow with an event's recipients.
+CHUNK: Final = 1_000
+
+#: Actors by id, and what each event says by its row in the ledger.
+People = dict[UUID, Person]
+Contents = dict[int, Content]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The body of one message, and when its producer sent it (aware)."""
+
+    body: str | bytes
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A notification that is in someone's inbox."""
+
+    user_id: UUID
+    item: Item
+
+
+def process(messages: Sequence[Message], *, path: Path) -> None:
+    """Take a batch of messages to the open bells; once this returns, nothing of it can be lost.
+
+    Safe to repeat with the same messages: what is stored stays as it is, and its bells ring again. Raises
+    OperationalError or InterfaceError when PostgreSQL is away; then all of it is to be repeated.
+    """
+    events, rejected = accept(messages)
+    stored, failed = store(events, path)
+    records.record_rejections([*rejected, *failed], path)
+    ring(stored)
+
+
+def accept(messages: Sequence[Message]) -> tuple[list[Event], list[Rejected]]:
+    """Read the messages; a bad event does not harm its neighbours."""
+    now = timezone.now()
+    read = [entry for message in messages for entry in read_message(message.body, sent_at=message.sent_at, now=now)]
+    events = [entry for entry in read if isinstance(entry, Event)]
+    return events, [entry for entry in read if isinstance(entry, Rejected)]
+
+
+def store(events: Sequence[Event], path: Path) -> tuple[list[Stored], list[Rejected]]:
+    """Store the events together, or by halves when one of them makes the whole fail."""
+    if not events:
+        return [], []
+    try:
+        return _store_together(events, path), []
+    except (OperationalError, InterfaceError):
+        raise  # PostgreSQL is away, which is no event's fault
+    except Exception as error:  # whatever one event provokes must not sink the others
+        if len(events) == 1:
+            return [], [_failure(events[0], error)]
+    middle = len(events) // 2
+    stored, failed = store(events[:middle], path)
+    more_stored, more_failed = store(events[middle:], path)
+    return stored + more_stored, failed + more_failed
+
+
+def ring(stored: Sequence[Stored]) -> None:
+    """Push to the open bells; whoever has none open finds the notification in the inbox."""
+    listening = bell.listening({entry.user_id for entry in stored})
+    if not listening:
+        return
+    unread = inbox.unread_counts(listening)
+    bell.publish(
+        (
+            entry.user_id,
+            {
+                "type": "notification",
+                "notification": entry.item.as_json(),
+                "unread_count": unread.get(entry.user_id, 0),
+            },
+        )
+        for entry in stored
+        if entry.user_id in listening
+    )
+
+
+def _store_together(events: Sequence[Event], path: Path) -> list[Stored]:
+    """Enter the events into the ledger; decide, render and store the new ones, all or nothing."""
+    with transaction.atomic():
+        recorded = records.record_events(events, path)
+        records.record_malformed_recipients(recorded)
+        actors = people.load({entry.event.actor_id for entry in recorded if entry.event.actor_id})
+        contents = {entry.ledger_id: _render(entry.event, actors) for entry in recorded}
+        stored = [entry for chunk in _chunks(recorded) for entry in _store_chunk(chunk, actors, contents)]
+    return stored + _stored_before(events, recorded)
+
+
+def _render(event: Event, actors: People) -> Content:
+    """Say what happened; the words are the same for every recipient."""
+    actor = actors.get(event.actor_id) if event.actor_id else None
+    return render(
+        event.type.name,
+        actor_name=actor and actor.name,
+        resource_type=event.resource and event.resource.type,
+        resource_title=event.resource and event.resource.title,
+        params=event.params,
+    )
+
+
+def _chunks(recorded: Sequence[Recorded]) -> Iterator[list[Address]]:
+    """Gather the recipients of all events into chunks; a large event spans several."""
+    addresses = (
+        Address(entry, user_id, notification_id(user_id))
+        for entry in recorded
+        for notification_id in [entry.event.notification_ids()]
+        for user_id in entry.event.recipients
+    )
+    while chunk := list(islice(addresses, CHUNK)):
+        yield chunk
+
+
+def _store_chunk(chunk: Sequence[Address], actors: People, contents: Contents) -> list[Stored]:
+    """Decide for some recipients, keep what was decided, and fill the inboxes."""
+    verdicts = _decide(chunk)
+    records.record_decisions(verdicts)
+    notifications = [
+        NewNotification(
+            address=verdict.address,
+            content=contents[verdict.address.recorded.ledger_id],
+            actor=actors.get(actor_id) if (actor_id := verdict.address.event.actor_id) else None,
+        )
+        for verdict in verdicts
+        if verdict.decisions.in_app.outcome is Outcome.SEND
+    ]
+    stored_at = records.store_notifications(notifications)
+    return [
+        Stored(notification.address.user_id, notification.as_item(stored_at[notification.id]))
+        for notification in notifications
+        if notification.id in stored_at
+    ]
+
+
+def _decide(chunk: Sequence[Address]) -> list[Verdict]:
+    now = timezone.now()
+    recipients = people.load_recipients({address.user_id for address in chunk}, rollout.current())
+    return [
+        Verdict(
+            address,
+            decide(
+                address.event.type,
+                recipients.get(address.user_id),
+                actor_id=address.event.actor_id,
+                occurred_at=address.event.occurred_at,
+                now=now,
+            ),
+        )
+        for address in chunk
+    ]
+
+
+def _stored_before(events: Sequence[Event], recorded: Sequence[Recorded]) -> list[Stored]:
+    """Return what earlier deliveries of these events stored, since a crash may have kept its bells from ringing."""
+    new = {id(entry.event) for entry in recorded}
+    repeated = [event for event in events if id(event) not in new]
+    if not repeated:
+        return []
+    return [Stored(user_id, item) for user_id, item in inbox.by_ids(records.notification_ids_of(repeated))]
+
+
+def _failure(event: Event, error: Exception) -> Rejected:
+    logger.warning("event rejected", extra={"event_id": event.id, "error": type(error).__name__})
+    reason = Rejection.ID_COLLISION if isinstance(error, IdCollision) else Rejection.INTERNAL_ERROR
+    return Rejected(reason, f"{type(error).__name__}: {error}", event.payload.encode())
