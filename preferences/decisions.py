@@ -96,9 +96,7 @@ class Decisions:
         yield Channel.PUSH, self.push
 
 
-_BECAUSE = MappingProxyType(
-    {reason: Decision(reason) for reason in Reason if reason.outcome is not Outcome.HOLD}
-)
+_BECAUSE = MappingProxyType({reason: Decision(reason) for reason in Reason if reason.outcome is not Outcome.HOLD})
 _NOTHING = MappingProxyType({reason: Decisions(d, d, d) for reason, d in _BECAUSE.items()})
 
 

@@ -40,9 +40,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True, db_default=True)
     is_staff = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    notification_preferences = models.JSONField(
-        default=dict, db_default=Value({}, models.JSONField()), blank=True
-    )
+    notification_preferences = models.JSONField(default=dict, db_default=Value({}, models.JSONField()), blank=True)
     push_tokens = models.JSONField(default=list, db_default=Value([], models.JSONField()), blank=True)
 
     objects: ClassVar[UserManager] = UserManager()

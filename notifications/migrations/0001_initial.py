@@ -39,16 +39,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "payload",
-                    models.JSONField(
-                        help_text="The event as it came, cleaned of what PostgreSQL cannot store."
-                    ),
+                    models.JSONField(help_text="The event as it came, cleaned of what PostgreSQL cannot store."),
                 ),
             ],
             options={
                 "db_table": "received_events",
-                "constraints": [
-                    models.UniqueConstraint(fields=("source", "event_id"), name="unique_received_event")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("source", "event_id"), name="unique_received_event")],
             },
         ),
         migrations.CreateModel(
@@ -75,9 +71,7 @@ class Migration(migrations.Migration):
                 ("body", models.BinaryField()),
                 (
                     "body_digest",
-                    models.BinaryField(
-                        help_text="SHA-256 of the body: the same body is kept once.", unique=True
-                    ),
+                    models.BinaryField(help_text="SHA-256 of the body: the same body is kept once.", unique=True),
                 ),
                 (
                     "path",
@@ -151,9 +145,7 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "notifications",
                 "indexes": [
-                    models.Index(
-                        fields=["user", "-created_at", "-id"], name="idx_notifications_user_created"
-                    ),
+                    models.Index(fields=["user", "-created_at", "-id"], name="idx_notifications_user_created"),
                     models.Index(
                         condition=models.Q(("read_at__isnull", True)),
                         fields=["user", "-created_at", "-id"],
@@ -172,9 +164,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "recipient",
-                    models.CharField(
-                        default="", help_text="The id as it came, when it is not one.", max_length=64
-                    ),
+                    models.CharField(default="", help_text="The id as it came, when it is not one.", max_length=64),
                 ),
                 (
                     "in_app",

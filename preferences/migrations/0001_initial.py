@@ -41,21 +41,15 @@ class Migration(migrations.Migration):
                 ("is_staff", models.BooleanField(db_default=False, default=False)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), editable=False
-                    ),
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
                 ),
                 (
                     "notification_preferences",
-                    models.JSONField(
-                        blank=True, db_default=models.Value({}, models.JSONField()), default=dict
-                    ),
+                    models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict),
                 ),
                 (
                     "push_tokens",
-                    models.JSONField(
-                        blank=True, db_default=models.Value([], models.JSONField()), default=list
-                    ),
+                    models.JSONField(blank=True, db_default=models.Value([], models.JSONField()), default=list),
                 ),
                 (
                     "groups",
@@ -89,9 +83,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 (
                     "name",
@@ -140,9 +132,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "staff",
-                    models.BooleanField(
-                        default=False, help_text="Flag always active for staff?", verbose_name="Staff"
-                    ),
+                    models.BooleanField(default=False, help_text="Flag always active for staff?", verbose_name="Staff"),
                 ),
                 (
                     "authenticated",
@@ -163,15 +153,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "rollout",
-                    models.BooleanField(
-                        default=False, help_text="Activate roll-out mode?", verbose_name="Rollout"
-                    ),
+                    models.BooleanField(default=False, help_text="Activate roll-out mode?", verbose_name="Rollout"),
                 ),
                 (
                     "note",
-                    models.TextField(
-                        blank=True, help_text="Note where this Flag is used.", verbose_name="Note"
-                    ),
+                    models.TextField(blank=True, help_text="Note where this Flag is used.", verbose_name="Note"),
                 ),
                 (
                     "created",

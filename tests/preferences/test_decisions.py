@@ -12,9 +12,7 @@ NOW = datetime(2026, 3, 4, 14, 30, tzinfo=UTC)
 ALICE = UUID(int=1)
 
 
-def decided(
-    type_: str = "task_assigned", *, actor: UUID | None = None, age=timedelta(0), **fields
-) -> Decisions:
+def decided(type_: str = "task_assigned", *, actor: UUID | None = None, age=timedelta(0), **fields) -> Decisions:
     recipient = Recipient(**{"id": ALICE, "choices": Choices(), **fields})
     return decide(CATALOG[type_], recipient, actor_id=actor, occurred_at=NOW - age, now=NOW)
 

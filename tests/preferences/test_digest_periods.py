@@ -28,9 +28,7 @@ def test_a_time_that_daylight_saving_repeats_counts_once():
 
 
 def test_a_weekly_digest_goes_out_on_monday():
-    instant = next_digest_at(
-        DigestFrequency.WEEKLY, after=datetime(2026, 3, 4, tzinfo=UTC), zone=BERLIN, at=time(9)
-    )
+    instant = next_digest_at(DigestFrequency.WEEKLY, after=datetime(2026, 3, 4, tzinfo=UTC), zone=BERLIN, at=time(9))
     assert instant == datetime(2026, 3, 9, 8, tzinfo=UTC)
 
 
