@@ -11,6 +11,7 @@ from functools import cache
 from typing import Final
 
 from django.template import Context, Template, engines
+from django.template.backends.django import DjangoTemplates
 
 TITLE_LENGTH: Final = 255  # notifications.title, as in the seed
 
@@ -56,6 +57,7 @@ def _article(noun: str) -> str:
 @cache
 def _templates(type_name: str) -> tuple[Template, Template]:
     """Compile the type's two templates, once in a process."""
-    engine = engines["text"].engine
-    title, body = (engine.get_template(f"notifications/{type_name}/{part}.txt") for part in ("title", "body"))
+    backend = engines["text"]
+    assert isinstance(backend, DjangoTemplates)
+    title, body = (backend.engine.get_template(f"notifications/{type_name}/{part}.txt") for part in ("title", "body"))
     return title, body

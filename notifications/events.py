@@ -1,6 +1,7 @@
 """From the JSON of a message to events, each accepted or rejected on its own (spec §1)."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from notifications.models import Rejection
 from notifications.text import clean, storable
 from preferences import user_ids
 from preferences.catalog import CATALOG, NotificationType
+
+logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES: Final = 1_048_576  # what SQS carries, and what POST /api/v1/events takes
 MAX_RECIPIENTS: Final = 10_000
@@ -89,6 +92,9 @@ def read_message(body: str | bytes, *, sent_at: datetime, now: datetime) -> Iter
             yield read_event(item, sent_at=sent_at, now=now)
         except InvalidEvent as error:
             yield Rejected(error.reason, str(error), _part(item, raw) if is_batch else raw)
+        except Exception as error:  # a fault of ours that this event brings to light must not sink its neighbours
+            logger.exception("event could not be read")
+            yield Rejected(Rejection.INTERNAL_ERROR, type(error).__name__, _part(item, raw) if is_batch else raw)
 
 
 def _part(item: object, raw: bytes) -> bytes:

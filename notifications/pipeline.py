@@ -53,14 +53,15 @@ class Stored:
     item: Item
 
 
-def process(messages: Sequence[Message], *, path: Path) -> None:
+def process(messages: Sequence[Message], *, path: Path, blames_events: bool = False) -> None:
     """Take a batch of messages to the open bells; once this returns, nothing of it can be lost.
 
     Safe to repeat with the same messages: what is stored stays as it is, and its bells ring again. Raises
-    OperationalError or InterfaceError when PostgreSQL is away; then all of it is to be repeated.
+    OperationalError or InterfaceError when PostgreSQL is away; then all of it is to be repeated. Where PostgreSQL
+    is there and yet it fails again and again, `blames_events` lets such an error reject the event that provokes it.
     """
     events, rejected = accept(messages)
-    stored, failed = store(events, path)
+    stored, failed = store(events, path, blames_events=blames_events)
     records.record_rejections([*rejected, *failed], path)
     ring(stored)
 
@@ -73,20 +74,20 @@ def accept(messages: Sequence[Message]) -> tuple[list[Event], list[Rejected]]:
     return events, [entry for entry in read if isinstance(entry, Rejected)]
 
 
-def store(events: Sequence[Event], path: Path) -> tuple[list[Stored], list[Rejected]]:
+def store(events: Sequence[Event], path: Path, *, blames_events: bool) -> tuple[list[Stored], list[Rejected]]:
     """Store the events together, or by halves when one of them makes the whole fail."""
     if not events:
         return [], []
     try:
         return _store_together(events, path), []
-    except (OperationalError, InterfaceError):
-        raise  # PostgreSQL is away, which is no event's fault
     except Exception as error:  # whatever one event provokes must not sink the others
+        if isinstance(error, OperationalError | InterfaceError) and not blames_events:
+            raise  # PostgreSQL is away, which is no event's fault
         if len(events) == 1:
             return [], [_failure(events[0], error)]
     middle = len(events) // 2
-    stored, failed = store(events[:middle], path)
-    more_stored, more_failed = store(events[middle:], path)
+    stored, failed = store(events[:middle], path, blames_events=blames_events)
+    more_stored, more_failed = store(events[middle:], path, blames_events=blames_events)
     return stored + more_stored, failed + more_failed
 
 
@@ -124,11 +125,12 @@ def _store_together(events: Sequence[Event], path: Path) -> list[Stored]:
 def _render(event: Event, actors: People) -> Content:
     """Say what happened; the words are the same for every recipient."""
     actor = actors.get(event.actor_id) if event.actor_id else None
+    resource = event.resource
     return render(
         event.type.name,
-        actor_name=actor and actor.name,
-        resource_type=event.resource and event.resource.type,
-        resource_title=event.resource and event.resource.title,
+        actor_name=actor.name if actor else None,
+        resource_type=resource.type if resource else None,
+        resource_title=resource.title if resource else None,
         params=event.params,
     )
 

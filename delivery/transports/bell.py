@@ -1,0 +1,71 @@
+"""The bell: messages to every open socket of a user, through the channel layer.
+
+A hint, never the truth: what is lost here is in the inbox, and a bell that was cut off asks for what it missed
+(spec §3). So nothing here raises when Redis is away.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from channels.layers import get_channel_layer
+from django.conf import settings
+from redis import RedisError
+
+from preferences import redis_client
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT_SECONDS: Final = 2.0
+
+Message = Mapping[str, Any]
+
+
+def group_name(user_id: UUID) -> str:
+    """Return the channel layer's group of this user's sockets."""
+    return f"user.{user_id.hex}"
+
+
+def listening(user_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of the users have a bell open, in any process."""
+    if not user_ids:
+        return set()
+    by_channel = {_redis_channel(user_id): user_id for user_id in user_ids}
+    try:
+        counts = _redis().pubsub_numsub(*by_channel)
+    except RedisError as error:
+        _log_outage(error)
+        return set()
+    return {by_channel[channel.decode()] for channel, subscribers in counts if subscribers}
+
+
+def publish(messages: Iterable[tuple[UUID, Message]]) -> None:
+    """Send each message (JSON as in spec §3) to the sockets of its user, all in one round trip.
+
+    The wire format is that of `RedisPubSubChannelLayer.group_send`, which takes a round trip and an event loop
+    for each message.
+    """
+    serialize = get_channel_layer().serialize
+    try:
+        with _redis().pipeline(transaction=False) as pipeline:
+            for user_id, message in messages:
+                envelope = {"type": "bell.message", "text": orjson.dumps(message).decode()}
+                pipeline.publish(_redis_channel(user_id), serialize(envelope))
+            pipeline.execute()
+    except RedisError as error:
+        _log_outage(error)
+
+
+def _redis_channel(user_id: UUID) -> str:
+    """Return the name under which the pubsub layer keeps the user's group in Redis."""
+    return f"{settings.CHANNEL_LAYER_PREFIX}__group__{group_name(user_id)}"
+
+
+def _redis() -> Any:
+    return redis_client.client(timeout=_TIMEOUT_SECONDS)
+
+
+def _log_outage(error: RedisError) -> None:
+    logger.warning("bells not rung, Redis is away", extra={"error": type(error).__name__})

@@ -1,0 +1,306 @@
+"""The inbox of one user: list, count, mark read, and tell the user's other bells.
+
+Every function takes the user first and sees nothing of anybody else.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from django.core import signing
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from delivery.transports import bell
+from notifications.events import Resource
+from notifications.models import Notification
+from preferences import user_ids
+from preferences.people import Person
+
+#: How far back `stored_since` looks again: rows become visible when their transaction commits, not in order of time.
+OVERLAP: Final = timedelta(minutes=1)
+UNDO_WINDOW: Final = timedelta(seconds=60)
+_IDS_PER_MESSAGE: Final = 500
+
+
+class Status(StrEnum):
+    """Which part of the inbox."""
+
+    ALL = "all"
+    UNREAD = "unread"
+    READ = "read"
+
+
+class UnknownNotification(Exception):
+    """No such notification in this user's inbox."""
+
+
+class InvalidUndo(Exception):
+    """Not an undo id of this user, or older than a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One notification as its owner sees it; times are aware."""
+
+    id: str
+    type: str
+    title: str
+    body: str
+    actor: Person | None
+    resource: Resource | None
+    read_at: datetime | None
+    created_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the shape of REST and socket (spec §2)."""
+        return {
+            "id": self.id,
+            "type": self.type,
+            "title": self.title,
+            "body": self.body,
+            "actor": self.actor
+            and {
+                "id": user_ids.show(self.actor.id),
+                "name": self.actor.name,
+                "avatar_url": self.actor.avatar_url,
+            },
+            "resource": self.resource
+            and {
+                "type": self.resource.type,
+                "id": self.resource.id,
+                "url": self.resource.url,
+                "title": self.resource.title,
+            },
+            "read_at": self.read_at and show_time(self.read_at),
+            "created_at": show_time(self.created_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the list: behind the notification with this id, stored at this time."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of the list, newest first; `next` is None at its end."""
+
+    items: Sequence[Item]
+    next: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedAll:
+    """What marking all as read did; `undo_id` takes it back within UNDO_WINDOW."""
+
+    updated: int
+    unread_count: int
+    undo_id: str
+
+
+def show_time(time: datetime) -> str:
+    """Return an aware time as our answers write it: UTC, ending in Z."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+# --- Reading -------------------------------------------------------------------------------------------------
+
+
+def page(user_id: UUID, *, status: Status = Status.ALL, limit: int, after: Position | None = None) -> Page:
+    """Return up to `limit` notifications behind `after`; stays in place while others arrive or are read."""
+    rows = _mine(user_id).filter(_HAS[status])
+    if after is not None:
+        rows = rows.filter(_behind(after))
+    return _page(rows, limit=limit)
+
+
+def get(user_id: UUID, notification_id: str) -> Item | None:
+    """Return one notification of this user."""
+    return next(iter(_items(_mine(user_id).filter(id=notification_id), limit=1)), None)
+
+
+def unread_count(user_id: UUID) -> int:
+    """Return how many notifications this user has not read."""
+    return _mine(user_id).filter(read_at=None).count()
+
+
+def unread_counts(user_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return how many each of the users has not read; users with none are left out."""
+    unread = Notification.objects.filter(user_id__in=user_ids, read_at=None)
+    return dict(unread.values_list("user_id").annotate(Count("id")))
+
+
+def latest_id(user_id: UUID) -> str | None:
+    """Return the id of the notification that was stored last."""
+    return _newest_first(_mine(user_id)).values_list("id", flat=True).first()
+
+
+def stored_since(user_id: UUID, notification_id: str, *, limit: int) -> Page:
+    """Return what was stored since that notification was, with OVERLAP, newest first.
+
+    When this user has no such notification (it was pruned, or never was), the newest ones are returned.
+    """
+    rows = _mine(user_id)
+    stored_at = rows.filter(id=notification_id).values_list("created_at", flat=True).first()
+    if stored_at is not None:
+        rows = rows.filter(created_at__gte=stored_at - OVERLAP)
+    return _page(rows, limit=limit)
+
+
+def by_ids(ids: Sequence[str]) -> list[tuple[UUID, Item]]:
+    """Return those of the notifications that exist, whoever they belong to, each with its owner."""
+    rows = Notification.objects.filter(id__in=ids).values_list("user_id", *_COLUMNS)
+    return [(row[0], _item(row[1:])) for row in rows]
+
+
+# --- Marking -------------------------------------------------------------------------------------------------
+
+
+def mark_read(user_id: UUID, notification_id: str) -> datetime:
+    """Mark as read and return when it was read first. Raises UnknownNotification."""
+    row = _mine(user_id).filter(id=notification_id)
+    now = timezone.now()
+    if row.filter(read_at=None).update(read_at=now):
+        _tell(user_id, {"type": "read", "ids": [notification_id]})
+        return now
+    times = row.values_list("read_at", flat=True)
+    if not times:
+        raise UnknownNotification(notification_id)
+    return times[0] or now  # or: another tab has just marked it unread
+
+
+def mark_unread(user_id: UUID, notification_id: str) -> None:
+    """Mark as not read. Raises UnknownNotification."""
+    row = _mine(user_id).filter(id=notification_id)
+    if row.exclude(read_at=None).update(read_at=None):
+        _tell(user_id, {"type": "unread", "ids": [notification_id]})
+    elif not row.exists():
+        raise UnknownNotification(notification_id)
+
+
+def mark_all_read(user_id: UUID, *, up_to: str | None = None) -> MarkedAll:
+    """Mark everything as read that was stored until `up_to` was, or until now. Raises UnknownNotification."""
+    watermark = _position(user_id, up_to) if up_to is not None else _newest(user_id)
+    read_at = timezone.now()
+    updated = 0
+    if watermark is not None:
+        unread = _mine(user_id).filter(read_at=None)
+        updated = unread.filter(_behind(watermark) | Q(id=watermark.id)).update(read_at=read_at)
+    remaining = unread_count(user_id)
+    if updated and watermark is not None:
+        bell.publish([(user_id, {"type": "read", "up_to": watermark.id, "unread_count": remaining})])
+    return MarkedAll(updated, remaining, undo_id=_signer.sign_object([user_id.hex, read_at.isoformat()]))
+
+
+def undo_mark_all(user_id: UUID, undo_id: str) -> int:
+    """Make unread again what that call marked; return how many are unread now. Raises InvalidUndo."""
+    read_at = _read_undo_id(user_id, undo_id)
+    rows = _mine(user_id).filter(read_at=read_at)
+    ids = list(rows.values_list("id", flat=True))
+    rows.update(read_at=None)
+    remaining = unread_count(user_id)
+    bell.publish((user_id, {"type": "unread", "ids": some, "unread_count": remaining}) for some in _some_at_a_time(ids))
+    return remaining
+
+
+# --- Inside --------------------------------------------------------------------------------------------------
+
+_signer = signing.TimestampSigner(salt="notifications.inbox.undo")
+
+_HAS = {Status.ALL: Q(), Status.UNREAD: Q(read_at=None), Status.READ: Q(read_at__isnull=False)}
+
+_COLUMNS = (
+    "id",
+    "type",
+    "title",
+    "body",
+    "actor_id",
+    "actor__name",
+    "actor__avatar_url",
+    "resource_type",
+    "resource_id",
+    "resource_url",
+    "resource_title",
+    "read_at",
+    "created_at",
+)
+
+
+def _mine(user_id: UUID) -> QuerySet[Notification]:
+    return Notification.objects.filter(user_id=user_id)
+
+
+def _newest_first(rows: QuerySet[Notification]) -> QuerySet[Notification]:
+    return rows.order_by("-created_at", "-id")
+
+
+def _behind(position: Position) -> Q:
+    """Return what comes after the position in the list; the first condition is the one that the index can use."""
+    return Q(created_at__lte=position.created_at) & (Q(created_at__lt=position.created_at) | Q(id__lt=position.id))
+
+
+def _page(rows: QuerySet[Notification], *, limit: int) -> Page:
+    items = _items(rows, limit=limit + 1)
+    if len(items) <= limit:
+        return Page(items, next=None)
+    last = items[limit - 1]
+    return Page(items[:limit], next=Position(last.created_at, last.id))
+
+
+def _items(rows: QuerySet[Notification], *, limit: int) -> list[Item]:
+    return [_item(row) for row in _newest_first(rows).values_list(*_COLUMNS)[:limit]]
+
+
+def _item(row: Sequence[Any]) -> Item:
+    id_, type_, title, body, actor_id, actor_name, avatar_url, *resource, read_at, created_at = row
+    return Item(
+        id=id_,
+        type=type_,
+        title=title,
+        body=body,
+        actor=Person(actor_id, actor_name, avatar_url) if actor_id else None,
+        resource=Resource(*resource) if resource[0] else None,
+        read_at=read_at,
+        created_at=created_at,
+    )
+
+
+def _newest(user_id: UUID) -> Position | None:
+    row = _newest_first(_mine(user_id)).values_list("created_at", "id").first()
+    return row and Position(*row)
+
+
+def _position(user_id: UUID, notification_id: str) -> Position:
+    row = _mine(user_id).filter(id=notification_id).values_list("created_at", "id").first()
+    if row is None:
+        raise UnknownNotification(notification_id)
+    return Position(*row)
+
+
+def _read_undo_id(user_id: UUID, undo_id: str) -> datetime:
+    try:
+        owner, read_at = _signer.unsign_object(undo_id, max_age=UNDO_WINDOW)
+    except signing.BadSignature as error:
+        raise InvalidUndo(str(error)) from error
+    time = parse_datetime(read_at)
+    if owner != user_id.hex or time is None:
+        raise InvalidUndo("another user's")
+    return time
+
+
+def _tell(user_id: UUID, message: dict[str, Any]) -> None:
+    """Tell every open bell of the user, with the count as it is now."""
+    bell.publish([(user_id, {**message, "unread_count": unread_count(user_id)})])
+
+
+def _some_at_a_time(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _IDS_PER_MESSAGE):
+        yield ids[start : start + _IDS_PER_MESSAGE]

@@ -1,0 +1,229 @@
+"""From the queue to the pipeline: long polls in flight, micro-batches, deletes after the commit.
+
+Receivers (threads) poll and fill a buffer; processors (threads, each with a database connection) empty it batch by
+batch, so that one batch is computed while another waits for PostgreSQL. When PostgreSQL is away everybody waits at
+a gate, and the messages in hand stay ours meanwhile: only a crash of the process counts toward the receives after
+which SQS gives a message up.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError, connection
+from urllib3.exceptions import HTTPError
+
+from notifications import pipeline
+from notifications.event_queue import EventQueue, Received
+from notifications.models import Path
+from notifications.pipeline import Message
+from preferences import rollout
+
+logger = logging.getLogger(__name__)
+
+_QUEUE_ERRORS: Final = (ClientError, BotoCoreError, HTTPError)
+_PAUSE_SECONDS: Final = 0.5  # between two looks at a gate, a switch, or a queue that does not answer
+_BATCH_BYTES: Final = 512 * 1024  # of bodies, for producers that pack many events into a message
+_BLAME_AFTER: Final = 3  # failures of one batch while PostgreSQL answers
+
+
+class Intake:
+    """One intake process's work, from `start` until `stop`."""
+
+    def __init__(self, events: EventQueue) -> None:
+        self._events = events
+        self._stopping = threading.Event()
+        self._database_is_there = threading.Event()
+        self._database_is_there.set()
+        self._failed = False
+        self._buffer: queue.Queue[Received | None] = queue.Queue(maxsize=2 * settings.INTAKE_BATCH_MESSAGES)
+        self._in_hand: dict[str, float] = {}  # receipt -> when it must be kept again
+        self._receivers = self._threads(self._receive, settings.INTAKE_RECEIVERS)
+        self._processors = self._threads(self._process, settings.INTAKE_PROCESSORS)
+        self._keepers = self._threads(self._keep, 1)
+        self._finished = threading.Event()
+
+    def start(self) -> None:
+        """Begin to receive and process."""
+        for thread in [*self._receivers, *self._processors, *self._keepers]:
+            thread.start()
+
+    def stop(self) -> None:
+        """Receive no more; what is in hand is finished, or put back when PostgreSQL is away."""
+        self._stopping.set()
+
+    def join(self) -> bool:
+        """Wait until it was stopped and everything in hand is settled.
+
+        False, at once, when a thread died of an error: the process must end, and SQS sends again what it had in hand.
+        """
+        self._stopping.wait()
+        if self._failed:
+            return False
+        for receiver in self._receivers:
+            receiver.join()
+        for _ in self._processors:
+            self._buffer.put(None)
+        for processor in self._processors:
+            processor.join()
+        self._finished.set()
+        return not self._failed
+
+    def _threads(self, target: Callable[[], None], count: int) -> list[threading.Thread]:
+        name = target.__name__.strip("_")
+        return [
+            threading.Thread(target=self._run, args=[target], name=f"{name}-{n}", daemon=True) for n in range(count)
+        ]
+
+    def _run(self, target: Callable[[], None]) -> None:
+        """Run a thread's work; an error that nobody foresaw ends the process, which its supervisor starts anew."""
+        try:
+            target()
+        except Exception:
+            logger.exception("intake thread died")
+            self._failed = True
+            self.stop()
+        finally:
+            connection.close()
+
+    # --- Receiving -------------------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        while not self._stopping.is_set():
+            if not self._may_receive():
+                continue
+            try:
+                received = self._events.receive()
+            except _QUEUE_ERRORS as error:
+                logger.warning("queue unreachable", extra={"error": type(error).__name__})
+                self._stopping.wait(_PAUSE_SECONDS)
+                continue
+            self._take_in_hand(received)
+
+    def _may_receive(self) -> bool:
+        """Whether to poll now; waits a moment when not."""
+        if not self._database_is_there.wait(timeout=_PAUSE_SECONDS):
+            return False
+        try:
+            killed = rollout.current().is_killed
+        except DatabaseError:
+            connection.close()
+            self._database_is_there.clear()
+            return self._database_answers()
+        if killed:
+            self._stopping.wait(_PAUSE_SECONDS)
+        return not killed
+
+    def _take_in_hand(self, received: Sequence[Received]) -> None:
+        keep_at = time.monotonic() + settings.INTAKE_VISIBILITY_TIMEOUT.total_seconds() / 3
+        for message in received:
+            self._in_hand[message.receipt] = keep_at
+            self._buffer.put(message)
+
+    # --- Processing ------------------------------------------------------------------------------------------
+
+    def _process(self) -> None:
+        while batch := self._next_batch():
+            self._settle(batch)
+
+    def _next_batch(self) -> list[Received]:
+        """Wait for a message, then a moment for company; empty when there will be no more."""
+        first = self._buffer.get()
+        if first is None:
+            return []
+        batch, size = [first], len(first.body)
+        deadline = time.monotonic() + settings.INTAKE_BATCH_WAIT.total_seconds()
+        while len(batch) < settings.INTAKE_BATCH_MESSAGES and size < _BATCH_BYTES:
+            try:
+                message = self._buffer.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            if message is None:
+                self._buffer.put(None)  # the end is for the next call
+                break
+            batch.append(message)
+            size += len(message.body)
+        return batch
+
+    def _settle(self, batch: Sequence[Received]) -> None:
+        """Process the batch and delete its messages, however long PostgreSQL is away; or put them back."""
+        messages = [Message(received.body, received.sent_at) for received in batch]
+        failures = 0
+        while not self._must_let_go():
+            try:
+                pipeline.process(messages, path=Path.SQS, blames_events=failures >= _BLAME_AFTER)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("batch failed in the database", extra={"error": type(error).__name__})
+                connection.close()
+                failures += 1
+                self._await_database()
+            else:
+                self._dispose(self._events.delete, batch)
+                return
+        self._dispose(self._events.put_back, batch)
+
+    def _must_let_go(self) -> bool:
+        """Whether what is in hand goes back to the queue: the kill switch is on, or we stop without PostgreSQL."""
+        if self._stopping.is_set() and not self._database_is_there.is_set():
+            return True
+        try:
+            return rollout.current().is_killed
+        except DatabaseError:
+            connection.close()
+            self._database_is_there.clear()
+            self._await_database()
+            return self._must_let_go()
+
+    def _dispose(self, action: Callable[[list[str]], int], batch: Sequence[Received]) -> None:
+        """Delete or put back the messages. Those that SQS would not take will come again, which is harmless."""
+        receipts = [received.receipt for received in batch]
+        try:
+            if failed := action(receipts):
+                logger.warning("messages will come again", extra={"messages": failed})
+        except _QUEUE_ERRORS as error:
+            logger.warning("messages will come again", extra={"error": type(error).__name__, "messages": len(batch)})
+        for receipt in receipts:
+            self._in_hand.pop(receipt, None)
+
+    # --- While PostgreSQL is away ----------------------------------------------------------------------------
+
+    def _await_database(self) -> None:
+        """Probe until PostgreSQL answers or we stop; nobody receives meanwhile."""
+        self._database_is_there.clear()
+        while not self._database_answers() and not self._stopping.is_set():
+            self._stopping.wait(_PAUSE_SECONDS)
+
+    def _database_answers(self) -> bool:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError:
+            connection.close()
+            return False
+        self._database_is_there.set()
+        return True
+
+    # --- Keeping what is in hand -----------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        """Prolong the visibility timeout of what is in hand for long: PostgreSQL is away, or a batch is large."""
+        period = settings.INTAKE_VISIBILITY_TIMEOUT.total_seconds() / 3
+        while not self._finished.wait(timeout=period / 4):
+            now = time.monotonic()
+            due = [receipt for receipt, keep_at in list(self._in_hand.items()) if keep_at <= now]
+            if not due:
+                continue
+            try:
+                self._events.keep(due)
+            except _QUEUE_ERRORS as error:
+                logger.warning("messages may come again", extra={"error": type(error).__name__, "messages": len(due)})
+                continue
+            for receipt in due:
+                if receipt in self._in_hand:
+                    self._in_hand[receipt] = now + period
