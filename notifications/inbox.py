@@ -197,7 +197,7 @@ def mark_all_read(user_id: UUID, *, up_to: str | None = None) -> MarkedAll:
     remaining = unread_count(user_id)
     if updated and watermark is not None:
         bell.publish([(user_id, {"type": "read", "up_to": watermark.id, "unread_count": remaining})])
-    return MarkedAll(updated, remaining, undo_id=_signer.sign_object([user_id.hex, read_at.isoformat()]))
+    return MarkedAll(updated, remaining, undo_id=signing.dumps([user_id.hex, read_at.isoformat()], salt=_UNDO))
 
 
 def undo_mark_all(user_id: UUID, undo_id: str) -> int:
@@ -213,7 +213,7 @@ def undo_mark_all(user_id: UUID, undo_id: str) -> int:
 
 # --- Inside --------------------------------------------------------------------------------------------------
 
-_signer = signing.TimestampSigner(salt="notifications.inbox.undo")
+_UNDO: Final = "notifications.inbox.undo"  # the salt of undo ids
 
 _HAS = {Status.ALL: Q(), Status.UNREAD: Q(read_at=None), Status.READ: Q(read_at__isnull=False)}
 
@@ -287,7 +287,7 @@ def _position(user_id: UUID, notification_id: str) -> Position:
 
 def _read_undo_id(user_id: UUID, undo_id: str) -> datetime:
     try:
-        owner, read_at = _signer.unsign_object(undo_id, max_age=UNDO_WINDOW)
+        owner, read_at = signing.loads(undo_id, salt=_UNDO, max_age=UNDO_WINDOW)
     except signing.BadSignature as error:
         raise InvalidUndo(str(error)) from error
     time = parse_datetime(read_at)

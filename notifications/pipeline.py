@@ -53,8 +53,10 @@ class Stored:
     item: Item
 
 
-def process(messages: Sequence[Message], *, path: Path, blames_events: bool = False) -> None:
-    """Take a batch of messages to the open bells; once this returns, nothing of it can be lost.
+def process(messages: Sequence[Message], *, path: Path, blames_events: bool = False) -> Sequence[Rejected]:
+    """Take a batch of messages to the open bells, and return what was not accepted.
+
+    Once this returns, nothing of the batch can be lost.
 
     Safe to repeat with the same messages: what is stored stays as it is, and its bells ring again. Raises
     OperationalError or InterfaceError when PostgreSQL is away; then all of it is to be repeated. Where PostgreSQL
@@ -62,8 +64,10 @@ def process(messages: Sequence[Message], *, path: Path, blames_events: bool = Fa
     """
     events, rejected = accept(messages)
     stored, failed = store(events, path, blames_events=blames_events)
-    records.record_rejections([*rejected, *failed], path)
+    rejected += failed
+    records.record_rejections(rejected, path)
     ring(stored)
+    return rejected
 
 
 def accept(messages: Sequence[Message]) -> tuple[list[Event], list[Rejected]]:
