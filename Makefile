@@ -1,19 +1,55 @@
-.DEFAULT_GOAL := help
+# Needs Python 3.11 or later and make, nothing else. `make help` lists the targets.
+
 PYTHON ?= python3
+PORT ?= 8000
+ARGS ?=
 
-.PHONY: help test lint
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# One stamp per version, so that another PYTHON gets an environment of its own kind.
+INSTALLED := $(VENV)/installed-$(PYTHON_VERSION)
+# For every platform and every Python that we support, and silent about where packages come from.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.venv/installed: requirements-dev.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --require-hashes -r requirements-dev.txt
-	touch $@
+.PHONY: demo
+demo: export PORT := $(PORT)
+demo: $(INSTALLED) ## run everything on http://127.0.0.1:8000 (PORT=8001 for another port); Ctrl-C stops it
+	@$(BIN)/python -m devstack demo
 
-test: .venv/installed ## run the tests
-	.venv/bin/python -m pytest $(ARGS)
+.PHONY: demo-reset
+demo-reset: $(INSTALLED) ## drop the demo's data
+	@$(BIN)/python -m devstack reset
 
-lint: .venv/installed ## style, types, import directions
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/lint-imports
+.PHONY: test
+test: $(INSTALLED) ## run the tests (ARGS="-k bell -x" goes to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(INSTALLED) ## check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(INSTALLED) ## measure throughput and latency on this machine (ARGS= goes to the benchmark)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: lock
+lock: $(INSTALLED) ## pin the requirements anew after a change of pyproject.toml (ARGS=--upgrade for new releases)
+	$(BIN)/$(LOCK) $(ARGS) --output-file requirements.txt
+	$(BIN)/$(LOCK) $(ARGS) --output-file requirements-dev.txt --extra dev --constraint requirements.txt
+
+$(INSTALLED): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
+	test -x $(BIN)/pip$(PYTHON_VERSION) || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -30,6 +30,14 @@ class Received:
     sent_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """About how many messages wait, and how many are being worked on (SQS counts with a delay)."""
+
+    waiting: int
+    in_flight: int
+
+
 class EventQueue:
     """The queue that producers publish to; safe to share between threads."""
 
@@ -110,11 +118,12 @@ class EventQueue:
         refused = call_for_all(receipts)
         return len(call_for_all(refused)) if refused else 0
 
-    def depth(self) -> int:
-        """Return about how many messages wait or are being worked on."""
+    def depth(self) -> Depth:
+        """Return about how many messages there are."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self._sqs.call("GetQueueAttributes", QueueUrl=self.url, AttributeNames=names)
-        return sum(int(answer["Attributes"][name]) for name in names)
+        waiting, in_flight = (int(answer["Attributes"][name]) for name in names)
+        return Depth(waiting, in_flight)
 
     def dead_letters(self) -> "EventQueue":
         """Return the dead-letter queue."""

@@ -88,13 +88,16 @@ DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL", default="postgres://notifications@127.0.0.1:5432/notifications"),
         "ENGINE": "django.db.backends.postgresql",
+        "CONN_HEALTH_CHECKS": True,  # else the pool hands out what a restart of PostgreSQL has broken
         "OPTIONS": {
             "pool": {
                 "min_size": 1,
                 "max_size": env.int("DATABASE_POOL_SIZE", default=10),
-                "timeout": env.float("DATABASE_POOL_TIMEOUT_SECONDS", default=5),
+                "timeout": env.float("DATABASE_POOL_TIMEOUT_SECONDS", default=3),
+                "reconnect_timeout": 1,  # its patience grows with an outage; our callers ask again themselves
             },
-            "connect_timeout": 5,
+            "connect_timeout": 3,
+            "tcp_user_timeout": 10_000,  # milliseconds; a server that vanished without a word
         },
     }
 }
@@ -104,10 +107,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Redis: channel layer and rate limits ------------------------------------------------------------------
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CHANNEL_LAYER_PREFIX = "bell"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "bell"},
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": CHANNEL_LAYER_PREFIX},
     }
 }
 
@@ -139,18 +143,42 @@ JWT_AUDIENCE = env.str("JWT_AUDIENCE", default="")
 # --- REST --------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["preferences.api_access.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["preferences.api_access.PerUser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "preferences.api_access.OnlyAnswer",
+    "DEFAULT_PARSER_CLASSES": [],  # bodies are read by preferences.api_input
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "preferences.api_errors.exception_handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Notifications",
+    "DESCRIPTION": "What happened, and who wants to hear of it where. Any other method of an address is 405.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"ErrorCode": "preferences.api_errors.ErrorCode"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "preferences.openapi.refuse_unknown_keys",
+    ],
+    "SERVE_AUTHENTICATION": [],  # the documentation is public
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",  # our own static files: the page works offline
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/api/"
+CORS_EXPOSE_HEADERS = ["Retry-After"]
 
 # --- Preferences and rollout -------------------------------------------------------------------------------
 
 DEFAULT_TIMEZONE = env.str("DEFAULT_TIMEZONE", default="UTC")  # for digests of users who chose none
 WAFFLE_FLAG_MODEL = "preferences.Flag"
-ROLLOUT_CACHE = timedelta(seconds=1)  # how old the flag and the switch may be; the spec allows 5 s
+#: How old the flag and the switch may be; the spec allows 5 s.
+ROLLOUT_CACHE = timedelta(milliseconds=env.int("ROLLOUT_CACHE_MS", default=1000))
 
 # --- Language, time, static files --------------------------------------------------------------------------
 
@@ -184,4 +212,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "botocore": {"level": "WARNING"},  # tells at each start where it found its credentials
+        "psycopg.pool": {"level": "CRITICAL"},  # repeats at every try what whoever wanted a connection says once
+    },
 }

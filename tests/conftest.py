@@ -1,3 +1,193 @@
-import os
+"""What tests share: a cast of three, a queue of their own, and processes that work on the test database."""
 
-os.environ.setdefault("SECRET_KEY", "not a secret: tests only")
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import TransactionTestCase
+from psycopg.sql import SQL, Identifier
+from pytest_django import Settings
+from redis import Redis
+from waffle.models import Switch
+
+from devstack.child import Child, spawn
+from devstack.ports import http_status
+from devstack.processes import exec_in_shell, read_procfile
+from devstack.waiting import wait_until
+from notifications.event_queue import EventQueue
+from preferences import rollout
+from preferences.models import Flag, User
+
+ROOT = Path(__file__).resolve().parent.parent
+_WEB_PATIENCE = 30.0  # seconds
+
+#: Tables that migrations fill. A test may change their rows, and `flag_on` sets right what matters of them.
+_KEPT = {model._meta.db_table for model in (MigrationRecorder.Migration, ContentType, Permission, Flag, Switch)}
+
+
+@dataclass(frozen=True)
+class Web:
+    """A running web process."""
+
+    base_url: str
+    websocket_url: str
+    child: Child
+    log: Path
+
+
+# --- Every test starts from nothing --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Whether to leave the test database behind: it goes with its server."""
+    return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _transactional_tests_are_cheap() -> Iterator[None]:
+    """Have Django DELETE what a transactional test committed.
+
+    Its TRUNCATE waits for every reader in other processes, takes away what migrations wrote, and is refused for the
+    users, to whom tables refer that no model owns any more.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: _delete_all_rows())
+        yield
+
+
+def _delete_all_rows() -> None:
+    tables = set(connection.introspection.table_names()) - _KEPT
+    with transaction.atomic(), connection.cursor() as cursor:  # foreign keys are checked at the commit
+        for table in tables:
+            cursor.execute(SQL("DELETE FROM {}").format(Identifier(table)))
+
+
+@pytest.fixture(scope="session")
+def _valkey() -> Iterator[Redis]:
+    with Redis.from_url(os.environ["REDIS_URL"]) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _clean_slate(_valkey: Redis) -> None:
+    _valkey.flushall()
+    rollout.forget()
+
+
+@pytest.fixture(autouse=True)
+def _in_the_rollout(request: pytest.FixtureRequest) -> None:
+    """Tests with a database have the flag on, like the demo; those about the rollout turn it off."""
+    if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("flag_on")
+
+
+@pytest.fixture
+def flag_on(db: None) -> Flag:
+    """`notifications_v2` on for everyone, and the kill switch released. A test that changes either calls
+    `rollout.forget()`."""
+    Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": False})
+    flag: Flag
+    flag, _ = Flag.objects.update_or_create(name=rollout.FLAG, defaults={"everyone": True, "percent": None})
+    rollout.forget()
+    return flag
+
+
+# --- A cast of three -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """The one whom the test is about."""
+    return User.objects.create_user("alice@example.com", name="Alice Moreau")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Who does something that concerns Alice."""
+    return User.objects.create_user("bob@example.com", name="Bob Okafor")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """Who must see nothing of it."""
+    return User.objects.create_user("charlie@example.com", name="Charlie Lindqvist")
+
+
+# --- A queue and processes -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def queue(settings: Settings) -> EventQueue:
+    """This test's own queue, where the settings look for the queue of events."""
+    settings.EVENTS_QUEUE_NAME = f"events-{secrets.token_hex(6)}"
+    settings.EVENTS_QUEUE_URL = ""
+    events = EventQueue()
+    events.create()
+    settings.EVENTS_QUEUE_URL = events.url
+    return events
+
+
+@pytest.fixture
+def start_intake(
+    transactional_db: None, flag_on: Flag, queue: EventQueue, tmp_path: Path
+) -> Iterator[Callable[[], Child]]:
+    """Starts an intake process on the test's queue; for tests that want more than one."""
+    environment = {"EVENTS_QUEUE_NAME": queue.name, "EVENTS_QUEUE_URL": queue.url}
+    with contextlib.ExitStack() as running:
+        yield lambda: running.enter_context(_process("intake", environment, log=tmp_path / "intake.log"))
+
+
+@pytest.fixture
+def intake(start_intake: Callable[[], Child]) -> Child:
+    """An intake process on the test's queue."""
+    return start_intake()
+
+
+@pytest.fixture(scope="session")
+def _web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    base_url, port = os.environ["PUBLIC_URL"], int(os.environ["PORT"])
+    log = tmp_path_factory.mktemp("web") / "web.log"
+    with _process("web", {"ROLLOUT_CACHE_MS": "0"}, log=log) as child:
+        web = Web(base_url, f"{base_url.replace('http', 'ws', 1)}/ws/notifications", child, log)
+        wait_until(lambda: not child.is_alive or http_status(port, "/healthz") is not None, seconds=_WEB_PATIENCE)
+        assert child.is_alive, log.read_text()
+        yield web
+
+
+@pytest.fixture
+def web(_web: Web, transactional_db: None, flag_on: Flag) -> Iterator[Web]:
+    """The web process of this run, on the test database. It reads the flag and the switch anew for each question."""
+    known = _web.log.stat().st_size
+    yield _web
+    with _web.log.open("rb") as log:
+        log.seek(known)
+        print(log.read().decode(errors="replace"))  # pytest shows it when the test failed
+
+
+@contextlib.contextmanager
+def _process(name: str, environment: Mapping[str, str], *, log: Path) -> Iterator[Child]:
+    """Run what the Procfile calls `name` on the test database; it is killed at the end, since nobody waits for it."""
+    on_test_database = {**os.environ, "DATABASE_URL": _test_database_url(), **environment}
+    with log.open("ab") as output:
+        command = exec_in_shell(read_procfile(ROOT / "Procfile")[name])
+        child = spawn(command, environment=on_test_database, output=output, directory=ROOT)
+    try:
+        yield child
+    finally:
+        child.stop(patience=0)
+        print(log.read_text(errors="replace"))
+
+
+def _test_database_url() -> str:
+    url = urlsplit(os.environ["DATABASE_URL"])
+    return url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()

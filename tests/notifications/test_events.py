@@ -6,33 +6,11 @@ import pytest
 
 from notifications.events import Event, Rejected, read_message
 from notifications.models import Rejection
+from tests.cloudevents import cloudevent
 
 NOW = datetime(2026, 3, 4, 14, 30, tzinfo=UTC)
 SENT = NOW - timedelta(seconds=1)
 ALICE, BOB = UUID(int=1), UUID(int=2)
-
-
-def cloudevent(**changes) -> dict:
-    event = {
-        "specversion": "1.0",
-        "id": "8f1c2d",
-        "source": "/services/tasks",
-        "type": "task_assigned",
-        "time": "2026-03-04T14:29:00Z",
-        "data": {
-            "recipients": [str(ALICE)],
-            "actor": {"id": str(BOB)},
-            "resource": {
-                "type": "task",
-                "id": "tsk_456",
-                "url": "/tasks/tsk_456",
-                "title": "Update pricing page",
-            },
-            "params": {},
-        },
-    }
-    data = {**event["data"], **changes.pop("data", {})}
-    return {**event, "data": data, **changes}
 
 
 def read(body) -> list[Event | Rejected]:

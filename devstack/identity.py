@@ -1,0 +1,36 @@
+"""What a stack keeps from one run to the next beside its data: ports, passwords, signing keys."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+from devstack.ports import free_port
+from devstack.private_file import write_private_file
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(48)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Drawn at random; ports stay because queue URLs hold one."""
+
+    postgres_port: int = field(default_factory=free_port)
+    valkey_port: int = field(default_factory=free_port)
+    aws_port: int = field(default_factory=free_port)
+    postgres_password: str = field(default_factory=_secret, repr=False)
+    valkey_password: str = field(default_factory=_secret, repr=False)
+    secret_key: str = field(default_factory=_secret, repr=False)
+    jwt_secret: str = field(default_factory=_secret, repr=False)
+
+    @classmethod
+    def kept_in(cls, path: Path) -> Self:
+        """Read it from `path`, or draw one and leave it there."""
+        if path.exists():
+            return cls(**json.loads(path.read_text()))
+        identity = cls()
+        write_private_file(path, json.dumps(asdict(identity), indent=2))
+        return identity

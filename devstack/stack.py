@@ -1,0 +1,130 @@
+"""The three servers as one thing, and the description by which other programs find them."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from devstack.aws import Aws
+from devstack.identity import Identity
+from devstack.ports import LOOPBACK
+from devstack.postgres import Postgres
+from devstack.private_file import write_private_file
+from devstack.valkey import Valkey
+
+EVENTS_QUEUE = "notification-events"
+REGION = "us-east-1"
+_FOREIGN = ("AWS_", "DJANGO_")
+
+
+@dataclass(frozen=True)
+class Servers:
+    postgres: Postgres
+    valkey: Valkey
+    aws: Aws
+
+    @classmethod
+    def below(cls, directory: Path, identity: Identity, *, durable: bool) -> Self:
+        """Servers with their data in `directory`. `durable=False` is for data that nobody will miss."""
+        return cls(
+            Postgres(
+                directory / "postgresql",
+                port=identity.postgres_port,
+                password=identity.postgres_password,
+                durable=durable,
+            ),
+            Valkey(directory / "valkey", port=identity.valkey_port, password=identity.valkey_password),
+            Aws(directory / "aws", port=identity.aws_port),
+        )
+
+    def start(self) -> None:
+        """Start at once all that do not run. Raises ServerFailed."""
+        servers = (self.postgres, self.valkey, self.aws)
+        with ThreadPoolExecutor(len(servers)) as starters:
+            list(starters.map(lambda server: server.start(), servers))
+
+    def stop(self) -> None:
+        """One by one, the database last."""
+        for server in (self.aws, self.valkey, self.postgres):
+            server.stop()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        try:
+            self.start()
+            yield self
+        finally:
+            self.stop()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack: every address, and the environment that its processes were started with (spec §11)."""
+
+    base_url: str
+    websocket_url: str
+    database_url: str
+    redis_url: str
+    sqs_endpoint_url: str
+    events_queue_url: str
+    ses_endpoint_url: str
+    environment: Mapping[str, str]
+
+    def environment_over(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """For our processes: `inherited` without what leads to another project or a real account, and ours."""
+        kept = {name: value for name, value in inherited.items() if not name.startswith(_FOREIGN)}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
+        return {**kept, **self.environment, "PATH": path, "PYTHONUNBUFFERED": "1"}
+
+    @contextlib.contextmanager
+    def announced(self, path: Path) -> Iterator[None]:
+        """Keep the description in `path` for as long as the stack runs."""
+        write_private_file(path, json.dumps(asdict(self), indent=2))
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> Stack:
+    """The stack whose web process listens on `port`. `demo` opens the demo's own routes."""
+    base_url = f"http://{LOOPBACK}:{port}"
+    database_url, redis_url = servers.postgres.url, servers.valkey.url
+    aws_url, events_queue_url = servers.aws.endpoint_url, servers.aws.queue_url(EVENTS_QUEUE)
+    return Stack(
+        base_url=base_url,
+        websocket_url=f"ws://{LOOPBACK}:{port}/ws/notifications",
+        database_url=database_url,
+        redis_url=redis_url,
+        sqs_endpoint_url=aws_url,
+        events_queue_url=events_queue_url,
+        ses_endpoint_url=aws_url,
+        environment={
+            "DEMO": "1" if demo else "0",
+            "DEBUG": "0",
+            "BIND_ADDRESS": LOOPBACK,
+            "PORT": str(port),
+            "PUBLIC_URL": base_url,
+            "ALLOWED_HOSTS": f"{LOOPBACK},localhost",
+            "ALLOWED_ORIGINS": f"{base_url},http://localhost:{port}",
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "SQS_ENDPOINT_URL": aws_url,
+            "EVENTS_QUEUE_URL": events_queue_url,
+            "SES_ENDPOINT_URL": aws_url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "SECRET_KEY": identity.secret_key,
+            "JWT_ALGORITHM": "HS256",
+            "JWT_SECRET": identity.jwt_secret,
+            "JWT_ISSUER": "notifications-devstack",
+            "JWT_AUDIENCE": "notifications",
+            "NO_PROXY": f"{LOOPBACK},localhost",
+        },
+    )

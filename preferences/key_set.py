@@ -1,0 +1,33 @@
+"""The Auth Service's public keys, by the JWKS address (RFC 7517) that it publishes."""
+
+import time
+from typing import Any, Final
+
+import jwt
+
+_TIMEOUT_SECONDS: Final = 3
+_KEPT_SECONDS: Final = 300
+_UNKNOWN_KEY_SECONDS: Final = 60  # an unknown key id may be a new key: look again, but no more often than this
+_OUTAGE_SECONDS: Final = 5  # after a failure, how long nobody waits for the Auth Service again
+
+
+class KeySetUnavailable(Exception):
+    """The key set cannot be had just now, and the one we had is too old."""
+
+
+class KeySet(jwt.PyJWKClient):
+    """Keeps the keys for five minutes. While the Auth Service is away, only one request in five seconds waits."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, lifespan=_KEPT_SECONDS, timeout=_TIMEOUT_SECONDS, cooldown_duration=_UNKNOWN_KEY_SECONDS)
+        self._ask_again_at = 0.0
+
+    def fetch_data(self) -> Any:
+        """Fetch the key set. Raises KeySetUnavailable."""
+        if time.monotonic() < self._ask_again_at:
+            raise KeySetUnavailable("failed a moment ago")
+        try:
+            return super().fetch_data()
+        except (jwt.PyJWTError, ValueError, OSError) as error:  # the last two: no JSON, a broken connection
+            self._ask_again_at = time.monotonic() + _OUTAGE_SECONDS
+            raise KeySetUnavailable(type(error).__name__) from error

@@ -1,0 +1,140 @@
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import boto3
+import pytest
+from django.db import connection
+from waffle.models import Switch
+
+from devstack.waiting import wait_until
+from notifications.event_queue import Depth
+from notifications.intake import Intake
+from notifications.models import Notification, ReceivedEvent, RejectedEvent
+from preferences import rollout
+from tests.cloudevents import event_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def running(queue) -> Iterator[Intake]:
+    intake = Intake(queue)
+    intake.start()
+    try:
+        yield intake
+    finally:
+        intake.stop()
+        assert intake.join()
+
+
+@contextmanager
+def away(postgres) -> Iterator[None]:
+    postgres.stop()
+    yield
+    postgres.start()
+    connection.close()  # ours broke with the others
+
+
+def send(queue, *events) -> None:
+    """One event per message; text is a body as it is."""
+    sqs = boto3.client("sqs", endpoint_url=os.environ["SQS_ENDPOINT_URL"])
+    for event in events:
+        sqs.send_message(QueueUrl=queue.url, MessageBody=event if isinstance(event, str) else json.dumps(event))
+
+
+def is_empty(queue) -> bool:
+    return queue.depth() == Depth(0, 0)
+
+
+def soon(condition, seconds=10) -> bool:
+    return wait_until(condition, seconds=seconds)
+
+
+def stored(count):
+    return lambda: Notification.objects.count() == count
+
+
+def test_an_event_goes_from_the_queue_into_the_inbox_and_leaves_the_queue(queue, alice):
+    with running(queue):
+        send(queue, event_for(alice))
+        assert soon(stored(1))
+        assert soon(lambda: is_empty(queue))
+
+
+def test_a_stop_finishes_what_is_in_hand(queue, alice):
+    send(queue, *(event_for(alice, id=str(n)) for n in range(50)))
+    with running(queue):
+        assert soon(lambda: Notification.objects.exists())
+    assert queue.depth() == Depth(50 - Notification.objects.count(), 0)
+
+
+def test_the_same_message_twice_gives_one_row(queue, alice):
+    event = event_for(alice)
+    with running(queue):
+        send(queue, event, event)
+        assert soon(lambda: is_empty(queue))
+    assert Notification.objects.count() == ReceivedEvent.objects.count() == 1
+
+
+def test_a_bad_message_is_rejected_and_leaves_the_queue(queue, alice):
+    with running(queue):
+        send(queue, "not JSON", event_for(alice))
+        assert soon(stored(1))
+        assert soon(lambda: is_empty(queue))
+    assert RejectedEvent.objects.get().reason == "not_json"
+
+
+def test_the_kill_switch_holds_messages_in_the_queue_and_lets_them_go_on_release(queue, alice):
+    turn(kill_switch=True)
+    with running(queue):
+        send(queue, event_for(alice))
+        assert not soon(stored(1), seconds=3)
+        assert queue.depth().waiting == 1
+        turn(kill_switch=False)
+        assert soon(stored(1))
+
+
+def turn(*, kill_switch):
+    Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": kill_switch})
+
+
+def test_postgresql_away_for_longer_than_the_visibility_timeout_loses_nothing(queue, alice, servers, settings):
+    settings.INTAKE_VISIBILITY_TIMEOUT = timedelta(seconds=2)
+    with running(queue):
+        send(queue, event_for(alice, id="before"))
+        assert soon(stored(1))
+        with away(servers.postgres):
+            send(queue, *(event_for(alice, id=f"during {n}") for n in range(30)))
+            assert not soon(lambda: queue.dead_letters().depth().waiting, seconds=6)
+        assert soon(stored(31))
+        assert soon(lambda: is_empty(queue))
+    assert is_empty(queue.dead_letters())
+    assert not RejectedEvent.objects.exists()
+
+
+def test_a_stop_while_postgresql_is_away_puts_everything_back(queue, alice, servers, settings):
+    settings.ROLLOUT_CACHE = timedelta(minutes=1)  # so that it receives before it notices
+    rollout.current()
+    with away(servers.postgres), running(queue):
+        send(queue, *(event_for(alice, id=str(n)) for n in range(5)))
+        assert soon(lambda: queue.depth().in_flight)
+    assert soon(lambda: queue.depth() == Depth(5, 0))
+
+
+def test_a_message_that_kills_its_process_every_time_ends_among_the_dead_letters(queue, alice):
+    send(queue, event_for(alice))
+    for _ in range(5):
+        (received,) = queue.receive()
+        queue.put_back([received.receipt])
+    assert not queue.receive(wait=timedelta(0))
+    assert soon(lambda: queue.dead_letters().depth().waiting == 1)
+
+
+def test_a_producers_batch_arrives_whole(queue, alice, bob):
+    events = [event_for(alice, bob, id=str(n)) for n in range(25)]
+    with running(queue):
+        send(queue, json.dumps(events))
+        assert soon(stored(50))

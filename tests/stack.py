@@ -1,0 +1,57 @@
+"""The throw-away stack of one test run: real PostgreSQL, Valkey, SQS, SES and SNS, gone when the run ends.
+
+A pytest plugin (pyproject.toml names it), since a conftest.py is read after pytest-django has loaded the settings.
+From then on `os.environ` holds every address that the settings read. The queues are not made yet (SQS knows no
+EVENTS_QUEUE_URL before `manage.py create_queues`), and pytest-django makes its test database as usual. A test that
+stops or freezes a server asks for the fixture `servers`, which has all of them running again for the next test:
+
+    def test_the_bell_survives_valkey(servers):
+        servers.valkey.stop()
+        ...
+        servers.valkey.start()
+
+Runs that start at the same time do not meet: each has its own folder and ports.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from devstack.identity import Identity
+from devstack.ports import free_port
+from devstack.stack import Servers, describe
+
+_SERVERS = pytest.StashKey[Servers]()
+
+
+@contextlib.contextmanager
+def throwaway_servers() -> Iterator[Servers]:
+    """Servers with an environment to match in `os.environ`."""
+    with tempfile.TemporaryDirectory(prefix="notifications-tests-") as directory:
+        Path(directory).chmod(0o711)  # as root, PostgreSQL runs under another account
+        identity = Identity()
+        with Servers.below(Path(directory), identity, durable=False).running() as servers:
+            environment = describe(servers, identity, port=free_port(), demo=False).environment_over(os.environ)
+            os.environ.clear()
+            os.environ.update(environment)
+            yield servers
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    running = contextlib.ExitStack()
+    early_config.add_cleanup(running.close)
+    early_config.stash[_SERVERS] = running.enter_context(throwaway_servers())
+    return (yield)
+
+
+@pytest.fixture
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    """The servers of this run, to stop and start at will."""
+    everything = request.config.stash[_SERVERS]
+    yield everything
+    everything.start()

@@ -1,0 +1,59 @@
+"""The promises that no single module can keep alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.template.loader import get_template
+
+from delivery.rendering import render
+from preferences.catalog import TYPES, NotificationType
+from preferences.decisions import Reason
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("notifications_project", "notifications", "delivery", "preferences", "notifications_producer", "devstack")
+VAGUE = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}
+
+
+def test_imports_run_one_way():
+    contracts = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert contracts.returncode == 0, contracts.stdout
+
+
+@pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
+@pytest.mark.parametrize("part", ["title.txt", "body.txt"])
+def test_every_type_has_its_templates(type_: NotificationType, part):
+    assert get_template(f"notifications/{type_.name}/{part}", using="text")
+
+
+@pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
+def test_every_type_renders_from_nothing_but_its_name(type_: NotificationType):
+    content = render(type_.name, actor_name=None, resource_type=None, resource_title=None, params={})
+    assert content.title.strip() == content.title
+    assert content.body.startswith("Someone ")
+
+
+def test_no_folder_of_templates_is_left_without_its_type():
+    folders = {folder.name for folder in (ROOT / "templates" / "notifications").iterdir()}
+    assert folders == {type_.name for type_ in TYPES}
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_fits_its_column_and_has_an_outcome(reason: Reason):
+    assert len(reason) <= 24
+    assert reason.outcome
+
+
+@pytest.mark.django_db
+def test_every_change_of_a_model_has_its_migration():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    assert modules
+    assert not [path for path in modules if path.stem in VAGUE]
