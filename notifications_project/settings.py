@@ -8,6 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from botocore.config import Config
+from celery.schedules import crontab
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -110,7 +112,7 @@ REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CHANNEL_LAYER_PREFIX = "bell"
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "delivery.transports.channel_layer.BellChannelLayer",
         "CONFIG": {"hosts": [REDIS_URL], "prefix": CHANNEL_LAYER_PREFIX},
     }
 }
@@ -131,6 +133,52 @@ INTAKE_PROCESSORS = env.int("INTAKE_PROCESSORS", default=2)  # batches in flight
 INTAKE_VISIBILITY_TIMEOUT = timedelta(seconds=env.int("INTAKE_VISIBILITY_TIMEOUT_SECONDS", default=60))
 #: Hosts, beside our own origin, that a resource's https address may name (spec §1).
 RESOURCE_URL_HOSTS = env.list("RESOURCE_URL_HOSTS", default=[])
+
+# --- Outbound: Celery workers, one SQS queue a channel ------------------------------------------------------
+
+OUTBOUND_QUEUE_PREFIX = env.str("OUTBOUND_QUEUE_PREFIX", default="notification")
+OUTBOUND_QUEUES = {"email": f"{OUTBOUND_QUEUE_PREFIX}-email", "push": f"{OUTBOUND_QUEUE_PREFIX}-push"}
+MAINTENANCE_QUEUE = f"{OUTBOUND_QUEUE_PREFIX}-maintenance"
+#: Longer than the longest task, or SQS hands it to a second worker.
+OUTBOUND_VISIBILITY_TIMEOUT = timedelta(minutes=15)
+
+CELERY_BROKER_URL = f"sqs://{urlsplit(SQS_ENDPOINT_URL).netloc}"
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "region": AWS_REGION,
+    "is_secure": not SQS_ENDPOINT_URL.startswith("http://"),
+    "visibility_timeout": int(OUTBOUND_VISIBILITY_TIMEOUT.total_seconds()),
+    "wait_time_seconds": 10,
+    "polling_interval": 0.05,  # after an empty long poll
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True  # a task may run twice, and a worker's death must not lose it
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # SQS has no broadcasts
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = MAINTENANCE_QUEUE
+CELERY_BEAT_SCHEDULE_FILENAME = str(BASE_DIR / "var" / "beat")
+CELERY_BEAT_SCHEDULE = {
+    # What expires is not run late: the next one does the same.
+    "sweep": {"task": "delivery.sweep", "schedule": 5, "options": {"expires": 5}},
+    "digests": {"task": "delivery.collect_digests", "schedule": crontab(), "options": {"expires": 60}},
+}
+
+# --- Mail: Amazon SES through django-ses --------------------------------------------------------------------
+
+EMAIL_BACKEND = "django_ses.SESBackend"
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="Notifications <notifications@example.com>")
+PRODUCT_NAME = env.str("PRODUCT_NAME", default="Notifications")  # at the head of every mail
+#: Where people set their preferences: the page that shows the bell.
+PREFERENCES_URL = env.str("PREFERENCES_URL", default=f"{PUBLIC_URL}/")
+SES_CONFIGURATION_SET = env.str("SES_CONFIGURATION_SET", default="")  # which publishes feedback to SNS
+#: SNS topics whose messages /webhooks/ses believes; none by default, so that feedback is refused.
+SES_FEEDBACK_TOPIC_ARNS = env.list("SES_FEEDBACK_TOPIC_ARNS", default=[])
+AWS_SES_REGION_NAME = AWS_REGION
+if _ses_endpoint_url := env.str("SES_ENDPOINT_URL", default=""):  # empty: the region's own endpoint
+    AWS_SES_REGION_ENDPOINT_URL = _ses_endpoint_url
+AWS_SES_AUTO_THROTTLE = None  # it sleeps in the worker; delivery/lanes.py slows down instead
+AWS_SES_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1})
 
 # --- Authentication (spec §2 "Auth") -----------------------------------------------------------------------
 
@@ -187,7 +235,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
+STATIC_ROOT = None if DEMO else BASE_DIR / "var" / "static"
 WHITENOISE_USE_FINDERS = DEMO  # the demo serves the files where they lie; production runs collectstatic
 WHITENOISE_ALLOW_ALL_ORIGINS = True  # the bell is loaded by pages of other origins
 
@@ -195,6 +243,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = True  # the bell is loaded by pages of other orig
 
 _HTTPS = PUBLIC_URL.startswith("https://")
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=_HTTPS)
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # probes come over plain HTTP
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _HTTPS

@@ -3,7 +3,7 @@
 `decide` is pure. The live pipeline and every explanation call it, so they cannot disagree (spec §5).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -40,6 +40,8 @@ class Reason(StrEnum):
     ADDRESS_SUPPRESSED = "address_suppressed"  # bounced for good, or complained
     NO_PUSH_TOKEN = "no_push_token"  # noqa: S105 - no device is registered
     STALE = "stale"  # too old to be worth an interruption
+    ALREADY_READ = "already_read"  # read in the bell before it was sent
+    UNKNOWN_TYPE = "unknown_type"  # the catalogue dropped the type while it waited
 
     @property
     def outcome(self) -> Outcome:
@@ -90,10 +92,14 @@ class Decisions:
     email: Decision
     push: Decision
 
-    def __iter__(self) -> Iterator[tuple[Channel, Decision]]:
-        yield Channel.IN_APP, self.in_app
-        yield Channel.EMAIL, self.email
-        yield Channel.PUSH, self.push
+    def __getitem__(self, channel: Channel) -> Decision:
+        match channel:
+            case Channel.IN_APP:
+                return self.in_app
+            case Channel.EMAIL:
+                return self.email
+            case Channel.PUSH:
+                return self.push
 
 
 _BECAUSE = MappingProxyType({reason: Decision(reason) for reason in Reason if reason.outcome is not Outcome.HOLD})

@@ -41,6 +41,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     notification_preferences = models.JSONField(default=dict, db_default=Value({}, models.JSONField()), blank=True)
+    preferences_changed_at = models.DateTimeField(null=True, help_text="By which held digests move to the new choice.")
     push_tokens = models.JSONField(default=list, db_default=Value([], models.JSONField()), blank=True)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -50,6 +51,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         db_table = "users"
+        indexes: ClassVar = [models.Index(fields=["preferences_changed_at"], name="idx_users_preferences_changed")]
 
     def __str__(self) -> str:
         return self.name

@@ -4,7 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils import timezone
+
 from preferences import choices
+from preferences.choices import Choices
 from preferences.decisions import Recipient
 from preferences.models import User
 from preferences.rollout import Rollout
@@ -25,8 +28,13 @@ def load(user_ids: Collection[UUID]) -> dict[UUID, Person]:
     return {row[0]: Person(*row) for row in rows}
 
 
-def load_recipients(user_ids: Collection[UUID], rollout: Rollout) -> dict[UUID, Recipient]:
-    """Return those of `user_ids` who exist, with everything a decision depends on, by id."""
+def load_recipients(
+    user_ids: Collection[UUID], rollout: Rollout, *, suppressed: Collection[UUID] = frozenset()
+) -> dict[UUID, Recipient]:
+    """Return those of `user_ids` who exist, with everything a decision depends on, by id.
+
+    `suppressed` are those whose address gets no mail any more.
+    """
     rows = User.objects.filter(id__in=user_ids).values_list(
         "id", "is_active", "email", "notification_preferences", "push_tokens"
     )
@@ -37,7 +45,15 @@ def load_recipients(user_ids: Collection[UUID], rollout: Rollout) -> dict[UUID, 
             is_active=is_active,
             in_rollout=rollout.includes(user_id),
             has_email_address=bool(email),
+            address_suppressed=user_id in suppressed,
             has_push_token=bool(push_tokens),
         )
         for user_id, is_active, email, preferences, push_tokens in rows
     }
+
+
+def store_choices(user_id: UUID, chosen: Choices) -> None:
+    """Replace what this user chose, and nothing else of the row: push tokens change at the same time."""
+    User.objects.filter(id=user_id).update(
+        notification_preferences=choices.to_stored(chosen), preferences_changed_at=timezone.now()
+    )

@@ -1,5 +1,12 @@
-"""Addresses of who wants what."""
+"""Addresses of who wants what, and of the API's documentation."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-urlpatterns: list[URLPattern] = []
+from preferences.api import Preferences
+
+urlpatterns: list[URLPattern] = [
+    path("api/v1/notifications/preferences", Preferences.as_view()),
+    path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view()),  # split: the page holds no script of its own (CSP)
+]

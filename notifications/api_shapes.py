@@ -1,0 +1,132 @@
+"""What the notification calls take and answer (spec §2)."""
+
+from typing import Any, Final
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
+from rest_framework import serializers
+
+from notifications import ids
+from notifications.inbox import Status
+from preferences.api_input import Body, Query, QueryInteger, Text
+
+_ID: Final = {"type": "string", "pattern": f"^{ids.PATTERN.pattern}$"}
+
+ID_IN_PATH: Final = OpenApiParameter(
+    "notification_id", OpenApiTypes.STR, OpenApiParameter.PATH, pattern=_ID["pattern"], description="ntf_…"
+)
+
+
+@extend_schema_field(_ID)
+class NotificationId(Text):
+    """A string of the form of a notification id."""
+
+    default_error_messages = {"form": "must be a notification id: ntf_ and 16 characters"}
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the id. Raises ValidationError."""
+        text = super().to_internal_value(data)
+        if not ids.is_notification_id(text):
+            self.fail("form")
+        return text
+
+
+# --- Taken ---------------------------------------------------------------------------------------------------
+
+
+class ListQuery(Query):
+    """Which part of the list."""
+
+    status = serializers.ChoiceField([status.value for status in Status], default=Status.ALL.value)
+    limit = QueryInteger(min_value=1, max_value=100, default=25)
+    cursor = Text(required=False, help_text="The `cursor` of the page before, with the same `status`.")
+
+
+class ReadAll(Body):
+    """Up to which notification; without it everything."""
+
+    up_to = NotificationId(required=False, help_text="What was stored after this one stays unread.")
+
+
+class UndoReadAll(Body):
+    """Which call is taken back."""
+
+    undo_id = Text(help_text="From the answer of that call, within 60 seconds.")
+
+
+# --- Answered ------------------------------------------------------------------------------------------------
+
+
+class Actor(serializers.Serializer[Any]):
+    """Who did it."""
+
+    id = serializers.RegexField("^usr_[0-9a-f]{32}$")
+    name = serializers.CharField()
+    avatar_url = serializers.CharField(allow_null=True)
+
+
+class About(serializers.Serializer[Any]):
+    """What it is about."""
+
+    type = serializers.CharField()
+    id = serializers.CharField()
+    url = serializers.CharField(allow_null=True, help_text="A path, or https on an allowed host.")
+    title = serializers.CharField(allow_null=True)
+
+
+class Notification(serializers.Serializer[Any]):
+    """One notification, as on the socket."""
+
+    id = NotificationId()
+    type = serializers.CharField()
+    title = serializers.CharField()
+    body = serializers.CharField(allow_blank=True)
+    actor = Actor(allow_null=True)
+    resource = About(allow_null=True)
+    read_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class NotificationPage(serializers.Serializer[Any]):
+    """A page of the list, newest first; on the last one `has_more` is false and `cursor` null."""
+
+    notifications = Notification(many=True)
+    cursor = serializers.CharField(allow_null=True)
+    has_more = serializers.BooleanField()
+    unread_count = serializers.IntegerField(min_value=0)
+
+
+class MarkedRead(serializers.Serializer[Any]):
+    """When it was read first."""
+
+    id = NotificationId()
+    read_at = serializers.DateTimeField()
+
+
+class MarkedUnread(serializers.Serializer[Any]):
+    """Not read any more."""
+
+    id = NotificationId()
+    read_at = serializers.DateTimeField(allow_null=True, help_text="Always null.")
+
+
+class MarkedAll(serializers.Serializer[Any]):
+    """How many were marked, how many stay unread, and what takes it back."""
+
+    updated = serializers.IntegerField(min_value=0)
+    unread_count = serializers.IntegerField(min_value=0)
+    undo_id = serializers.CharField()
+
+
+class Unread(serializers.Serializer[Any]):
+    """How many are unread now."""
+
+    unread_count = serializers.IntegerField(min_value=0)
+
+
+class Bell(serializers.Serializer[Any]):
+    """Whether to show the bell, with what on it, and where its socket is."""
+
+    enabled = serializers.BooleanField(help_text="False: not in the rollout, or switched off.")
+    unread_count = serializers.IntegerField(min_value=0)
+    websocket_url = serializers.RegexField("^wss?://")

@@ -1,0 +1,77 @@
+"""The preferences calls (spec §2)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from preferences import api_shapes, choices, people
+from preferences.api_calls import ApiView, call
+from preferences.api_errors import WHOLE_BODY, ErrorCode, InvalidRequest
+from preferences.api_input import json_body
+from preferences.catalog import TYPES, Channel, NotificationType
+from preferences.choices import Choices
+from preferences.digest_periods import DigestFrequency
+
+_CHANNEL_LABELS: Final[Mapping[Channel, str]] = {
+    Channel.IN_APP: "Bell",
+    Channel.EMAIL: "Email",
+    Channel.PUSH: "Phone",
+}
+
+
+class Preferences(ApiView):
+    """/api/v1/notifications/preferences."""
+
+    @call("get_preferences", per_minute=60, answer=api_shapes.EFFECTIVE)
+    def get(self, request: Request) -> Response:
+        """What you get on which channel, and what there is to choose from."""
+        return Response(_effective(choices.from_stored(self.user.notification_preferences)))
+
+    @call(
+        "replace_preferences",
+        per_minute=10,
+        takes=api_shapes.CHOICES,
+        answer=api_shapes.EFFECTIVE,
+        refuses=[ErrorCode.INVALID_REQUEST, ErrorCode.UNSUPPORTED_MEDIA_TYPE],
+    )
+    def put(self, request: Request) -> Response:
+        """Replace all choices: types, channels and settings that are left out return to their defaults."""
+        chosen = _chosen(request)
+        people.store_choices(self.user.id, chosen)
+        return Response(_effective(chosen))
+
+
+def _chosen(request: Request) -> Choices:
+    if not request.body:  # read as {}, it would restore every default
+        raise InvalidRequest({WHOLE_BODY: "must be an object"})
+    try:
+        return choices.from_request(json_body(request))
+    except choices.InvalidChoices as error:
+        raise InvalidRequest({path or WHOLE_BODY: problem for path, problem in error.details.items()}) from error
+
+
+def _effective(chosen: Choices) -> dict[str, Any]:
+    return {
+        "preferences": {type_.name: {channel: chosen.wants(type_, channel) for channel in Channel} for type_ in TYPES},
+        "email_digest": chosen.email_digest,
+        "timezone": chosen.timezone or settings.DEFAULT_TIMEZONE,
+        "digest_time": f"{chosen.digest_time:%H:%M}",
+        "catalog": {
+            "types": [_described(type_) for type_ in TYPES],
+            "channels": [{"channel": channel, "label": label} for channel, label in _CHANNEL_LABELS.items()],
+            "email_digests": list(DigestFrequency),
+        },
+    }
+
+
+def _described(type_: NotificationType) -> dict[str, Any]:
+    defaults = {channel: type_.default(channel) for channel in Channel}
+    return {
+        "type": type_.name,
+        "label": type_.label,
+        "defaults": defaults,
+        "locked": {channel: wanted for channel, wanted in defaults.items() if channel in type_.locked},
+    }

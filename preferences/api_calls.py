@@ -1,0 +1,90 @@
+"""How a REST call is declared: its limit, what it takes and answers, and its page in the documentation."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar, cast
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.views import APIView
+
+from preferences.api_errors import MESSAGES, STATUS, ErrorCode
+from preferences.models import User
+from preferences.openapi import ErrorAnswer
+from preferences.rate_limits import RateLimit
+
+_EVERY_CALL: Final = (
+    ErrorCode.UNAUTHORIZED,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.INTERNAL_ERROR,
+    ErrorCode.UNAVAILABLE,
+)
+_HEADERS: Final = [
+    OpenApiParameter(
+        "WWW-Authenticate",
+        location=OpenApiParameter.HEADER,
+        response=[401],
+        enum=["Bearer"],
+        description="The scheme of the token.",
+    ),
+    OpenApiParameter(
+        "Retry-After",
+        int,
+        location=OpenApiParameter.HEADER,
+        response=[429],
+        description="Seconds after which the call will be taken.",
+    ),
+]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class ApiView(APIView):
+    """One address of the API: `get`, `put` and so on are declared with `call`."""
+
+    metadata_class = None  # OPTIONS beside CORS preflights is 405
+
+    @property
+    def user(self) -> User:
+        """Whose token came with the request."""
+        return cast(User, self.request.user)
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Return DRF's headers; an inbox is nobody else's, and old as soon as it is read."""
+        return {**super().default_response_headers, "Cache-Control": "private, no-store"}
+
+
+def call(
+    name: str,
+    *,
+    per_minute: int,
+    answer: Any,
+    takes: Any = None,
+    query: type | None = None,
+    refuses: Iterable[ErrorCode] = (),
+    parameters: Iterable[OpenApiParameter] = (),
+) -> Callable[[Method], Method]:
+    """Declare a handler: it may be called so often per user, takes a body and a query, and answers with 200.
+
+    `refuses` are its own error codes, beside those that every call has. The name counts the calls in Redis and is
+    the operation's id in the documentation; the docstring is its text.
+    """
+    described = extend_schema(
+        operation_id=name,
+        request={"application/json": takes} if takes else None,
+        parameters=[*([query] if query else []), *parameters, *_HEADERS],
+        responses={200: answer, **_refusals({*_EVERY_CALL, *refuses})},
+    )
+
+    def declare(method: Method) -> Method:
+        declared = described(method)
+        declared.limit = RateLimit(name, per_minute)  # type: ignore[attr-defined]
+        return declared
+
+    return declare
+
+
+def _refusals(codes: Iterable[ErrorCode]) -> Mapping[int, OpenApiResponse]:
+    return {
+        STATUS[code]: OpenApiResponse(ErrorAnswer, description=f"`{code}`: {MESSAGES[code]}")
+        for code in sorted(codes, key=STATUS.__getitem__)
+    }

@@ -1,0 +1,96 @@
+"""What a call takes: JSON bodies and query parameters, read strictly (a number is not a string, nor the reverse)."""
+
+import contextlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from django.core.exceptions import RequestDataTooBig
+from rest_framework import serializers
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Request
+
+from preferences.api_errors import WHOLE_BODY, InvalidRequest
+
+MAX_BODY_BYTES: Final = 65_536
+_INTEGER: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+
+
+def json_body(request: Request) -> Any:
+    """Return the JSON of the body, or {} when there is none.
+
+    Raises UnsupportedMediaType, or InvalidRequest for what is no JSON or larger than MAX_BODY_BYTES. Not DRF's
+    `request.data`, which takes a chunked body for an empty one: a PUT of it would restore every default.
+    """
+    body = _bytes(request)
+    if not body:
+        return {}
+    media_type = (request.content_type or "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType(media_type)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest({WHOLE_BODY: f"must be JSON (line {error.lineno}, column {error.colno})"}) from error
+
+
+def _bytes(request: Request) -> bytes:
+    with contextlib.suppress(RequestDataTooBig):  # Django's own limit is larger
+        body: bytes = request.body
+        if len(body) <= MAX_BODY_BYTES:
+            return body
+    raise InvalidRequest({WHOLE_BODY: f"must not be larger than {MAX_BODY_BYTES} bytes"})
+
+
+class Query(serializers.Serializer[Any]):
+    """Query parameters; those that the call does not know are passed over."""
+
+    @classmethod
+    def read(cls, request: Request) -> Mapping[str, Any]:
+        """Return the checked parameters. Raises ValidationError."""
+        query = cls(data=request.query_params.dict())  # from a QueryDict, DRF takes an empty value for none
+        query.is_valid(raise_exception=True)
+        checked: Mapping[str, Any] = query.validated_data
+        return checked
+
+
+class Body(serializers.Serializer[Any]):
+    """A JSON object; a key that the call does not know is refused, since it may be a mistyped one."""
+
+    @classmethod
+    def read(cls, request: Request) -> Mapping[str, Any]:
+        """Return the checked body. Raises ValidationError, UnsupportedMediaType or InvalidRequest."""
+        body = cls(data=json_body(request))
+        body.is_valid(raise_exception=True)
+        checked: Mapping[str, Any] = body.validated_data
+        return checked
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Check the keys, then the values."""
+        if isinstance(data, Mapping) and (unknown := data.keys() - self.fields.keys()):
+            raise serializers.ValidationError({name: ["unknown key"] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """A string, as it came; never a number or a truth value turned into one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the string. Raises ValidationError."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class QueryInteger(serializers.IntegerField):
+    """Plain decimal digits: not `1_0`, ` 1`, `1.0` or the digits of other scripts, which Python would take too."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number. Raises ValidationError."""
+        if not isinstance(data, str) or _INTEGER.fullmatch(data) is None:
+            self.fail("invalid")
+        return super().to_internal_value(data)

@@ -1,0 +1,44 @@
+"""What drf-spectacular cannot see by itself: the token, the shape of errors, and that bodies are read strictly."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import serializers
+
+from preferences.api_errors import ErrorCode
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The bearer token, under the name `bearer`."""
+
+    target_class = "preferences.api_access.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Return the security scheme object of OpenAPI."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class ErrorFields(serializers.Serializer[Any]):
+    """What went wrong."""
+
+    code = serializers.ChoiceField([code.value for code in ErrorCode])
+    message = serializers.CharField(help_text="In words, for people.")
+    details = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="What is wrong with each field, by its path; `body` is the whole of it.",
+    )
+
+
+class ErrorAnswer(serializers.Serializer[Any]):
+    """The shape of every refusal."""
+
+    error = ErrorFields()
+
+
+def refuse_unknown_keys(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Write into the document that an object has the keys it names and no others."""
+    for component in result["components"]["schemas"].values():
+        if component.get("type") == "object" and "properties" in component:
+            component.setdefault("additionalProperties", False)
+    return result
