@@ -43,6 +43,8 @@ def run_demo(console: Console, *, var: Path, port: int) -> None:
     with _sole_use_of(var):
         if not is_free(port):
             raise DemoFailed(f"Port {port} is taken. Choose another one: make demo PORT={port + 1}")
+        stack_file = var / "stack.json"
+        stack_file.unlink(missing_ok=True)  # of a demo that was killed
         started = time.monotonic()
         identity = Identity.kept_in(var / "identity.json")
         with Servers.below(var, identity, durable=True).running() as servers:
@@ -53,7 +55,7 @@ def run_demo(console: Console, *, var: Path, port: int) -> None:
                 _run_manage(console, command, environment)
             with (
                 running(ROOT / "Procfile", environment, patience=_STOP_PATIENCE) as processes,
-                stack.announced(var / "stack.json"),
+                stack.announced(stack_file),
             ):
                 _wait_until_ready(processes, port)
                 console.print(_banner(stack, seconds=time.monotonic() - started))

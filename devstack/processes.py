@@ -6,6 +6,7 @@ killed, waits for ever when none of them heeds the signal to stop, and gives the
 
 import contextlib
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -71,10 +72,11 @@ class Processes:
 
     def _print_output(self, name: str, child: Child, colour: str) -> None:
         assert child.process.stdout is not None
-        for line in child.process.stdout:
-            # Read on even when nobody listens any more: the process would block on a full pipe.
-            with contextlib.suppress(OSError), self._printing:
-                self._printer.write(Message("line", line, datetime.now().astimezone(), name, colour))
+        with child.process.stdout as lines:
+            for line in lines:
+                # Read on even when nobody listens any more: the process would block on a full pipe.
+                with contextlib.suppress(OSError), self._printing:
+                    self._printer.write(Message("line", line, datetime.now().astimezone(), name, colour))
 
 
 def read_procfile(path: Path) -> Mapping[str, str]:
@@ -92,7 +94,7 @@ def exec_in_shell(command: str) -> list[str]:
 def running(procfile: Path, environment: Mapping[str, str], *, patience: float) -> Iterator[Processes]:
     """Start every process of `procfile`; at the end give them `patience` seconds to stop."""
     commands = read_procfile(procfile)
-    processes = Processes(procfile.parent, environment, Printer(width=max(map(len, commands))))
+    processes = Processes(procfile.parent, environment, Printer(sys.stdout, width=max(map(len, commands))))
     try:
         for name, command in commands.items():
             processes.start(name, command)

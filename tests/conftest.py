@@ -73,14 +73,15 @@ def _delete_all_rows() -> None:
 
 
 @pytest.fixture(scope="session")
-def _valkey() -> Iterator[Redis]:
+def valkey() -> Iterator[Redis]:
+    """A client for what the code under test keeps there; every test finds it empty."""
     with Redis.from_url(os.environ["REDIS_URL"]) as client:
         yield client
 
 
 @pytest.fixture(autouse=True)
-def _clean_slate(_valkey: Redis) -> None:
-    _valkey.flushall()
+def _clean_slate(valkey: Redis) -> None:
+    valkey.flushall()
     rollout.forget()
 
 
