@@ -1,5 +1,12 @@
 """Addresses of the sockets."""
 
-from django.urls import URLPattern, URLResolver
+from channels.security.websocket import WebsocketDenier
+from django.urls import URLPattern, URLResolver, path, re_path
 
-websocket_urlpatterns: list[URLPattern | URLResolver] = []
+from notifications.consumers import BellConsumer
+from notifications.socket_watch import SocketWatch
+
+websocket_urlpatterns: list[URLPattern | URLResolver] = [
+    path("ws/notifications", BellConsumer.as_asgi(watch=SocketWatch())),
+    re_path("", WebsocketDenier.as_asgi()),  # elsewhere: HTTP 403, where Channels would log a traceback
+]

@@ -1,0 +1,182 @@
+"""The socket of one bell (spec §3). A hint: PostgreSQL is the truth, and a bell that missed something asks."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError, InterfaceError
+
+from delivery.transports import bell
+from notifications import inbox, socket_handshake, socket_messages, socket_places
+from notifications.socket_admission import Admission, CloseCode, Refused, admit
+from notifications.socket_messages import Allowance, BadMessage, ClientMessage, Displayed, ErrorCode, Ping, Resume
+from notifications.socket_threads import in_thread
+from notifications.socket_watch import SocketWatch
+
+_MISSED_LIMIT: Final = 100
+
+Message = Mapping[str, Any]
+
+
+class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """One open socket, from handshake to goodbye.
+
+    Messages of the channel layer arrive one by one in the methods `bell_…`, frames of the client in `receive`.
+    """
+
+    def __init__(self, *, watch: SocketWatch) -> None:
+        super().__init__()
+        self._watch = watch
+        self._is_closed = False
+        self._admission: Admission | None = None
+        self._allowance = Allowance(now=time.monotonic())
+        self.is_enabled = True
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the socket; whatever ends it, its place becomes free."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._leave()
+
+    async def dispatch(self, message: Any) -> None:
+        """Call the message's method, without Channels' visit to a thread before each: `in_thread` cleans up itself."""
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
+    # --- Coming and going ------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Admit the socket, or accept and close it, since browsers see no code otherwise."""
+        if not socket_handshake.is_from_allowed_page(self.scope):
+            await self.close()  # before it is accepted: HTTP 403
+            return
+        credentials = socket_handshake.credentials(self.scope)
+        await self.accept(credentials.subprotocol)
+        try:
+            self._admission = await in_thread(admit, credentials.token)
+            await self._enter(self._admission)
+        except Refused as refused:
+            await self.close(refused.code)
+        except (DatabaseError, InterfaceError):
+            await self.close(CloseCode.TRY_AGAIN_LATER)
+
+    async def _enter(self, admission: Admission) -> None:
+        """Subscribe first, then say hello: what is stored in between waits behind it."""
+        await self.channel_layer.group_add(bell.group_name(admission.user_id), self.channel_name)
+        hello = await in_thread(_hello, admission.user_id)
+        self._watch.add(self)
+        await self._say(hello)
+
+    async def _leave(self) -> None:
+        self._is_closed = True
+        self._watch.remove(self)
+        if self._admission is not None:
+            await self.channel_layer.group_discard(bell.group_name(self._admission.user_id), self.channel_name)
+            await in_thread(socket_places.give_back, self._admission.place)
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close the socket; safe to call twice."""
+        if not self._is_closed:
+            self._is_closed = True
+            await super().close(code, reason)
+
+    async def _say(self, message: Message) -> None:
+        await self._pass_on(orjson.dumps(message).decode())
+
+    async def _pass_on(self, text: str) -> None:
+        if self._is_closed:
+            return
+        try:
+            await self.send(text_data=text)
+        except OSError:  # the other side has just gone
+            self._is_closed = True
+
+    # --- From the channel layer ------------------------------------------------------------------------------
+
+    async def bell_message(self, message: Message) -> None:
+        """Pass on a message for this user; a hidden bell hears of no notification."""
+        text = message["text"]
+        if self.is_enabled or orjson.loads(text)["type"] != "notification":
+            await self._pass_on(text)
+
+    async def bell_resync(self, _: Message) -> None:
+        """Messages may have been lost."""
+        await self._say({"type": "resync"})
+
+    async def bell_expired(self, _: Message) -> None:
+        """The token has expired."""
+        await self.close(CloseCode.BAD_TOKEN)
+
+    async def bell_turned(self, message: Message) -> None:
+        """The flag or the switch has turned for this user."""
+        self.is_enabled = message["is_enabled"]
+        await self._say({"type": "enabled" if self.is_enabled else "disabled"})
+
+    # --- From the watch: queued behind what waits already ----------------------------------------------------
+
+    def expire(self) -> None:
+        """Close the socket for its expired token."""
+        self.channel_layer.tell(self.channel_name, {"type": "bell.expired"})
+
+    def turn(self, *, is_enabled: bool) -> None:
+        """Tell the bell to hide or to show itself."""
+        self.channel_layer.tell(self.channel_name, {"type": "bell.turned", "is_enabled": is_enabled})
+
+    @property
+    def _admitted(self) -> Admission:
+        assert self._admission is not None  # only admitted sockets are watched, or heard
+        return self._admission
+
+    @property
+    def user_id(self) -> UUID:
+        """Whose socket it is."""
+        return self._admitted.user_id
+
+    @property
+    def expires_at(self) -> float:
+        """When the token expires, in seconds since the epoch."""
+        return self._admitted.expires_at.timestamp()
+
+    @property
+    def place(self) -> socket_places.Place:
+        """Its place among the user's sockets."""
+        return self._admitted.place
+
+    # --- From the client -------------------------------------------------------------------------------------
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Answer one frame. A bad one gets an error and harms nothing."""
+        if self._is_closed:
+            return
+        try:
+            if not self._allowance.take(now=time.monotonic()):
+                raise BadMessage(ErrorCode.RATE_LIMITED)
+            await self._answer(socket_messages.read(text_data))
+        except BadMessage as bad:
+            await self._say({"type": "error", "code": bad.code})
+        except (DatabaseError, InterfaceError):
+            await self._say({"type": "error", "code": ErrorCode.UNAVAILABLE})
+        if self._allowance.is_flooded:
+            await self.close(CloseCode.POLICY_VIOLATION)
+
+    async def _answer(self, message: ClientMessage) -> None:
+        match message:
+            case Ping():
+                await self._say({"type": "pong"})
+            case Resume(after):
+                await self._say(await in_thread(_missed, self.user_id, after))
+            case Displayed():
+                pass  # nothing to answer
+
+
+def _hello(user_id: UUID) -> Message:
+    return {"type": "hello", "unread_count": inbox.unread_count(user_id), "latest": inbox.latest_id(user_id)}
+
+
+def _missed(user_id: UUID, after: str) -> Message:
+    page = inbox.stored_since(user_id, after, limit=_MISSED_LIMIT)
+    notifications = [item.as_json() for item in page.items]
+    return {"type": "missed", "notifications": notifications, "has_more": page.next is not None}

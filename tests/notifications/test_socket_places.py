@@ -1,0 +1,64 @@
+from uuid import UUID, uuid4
+
+import pytest
+from redis import Redis
+
+from devstack.stack import Servers
+from notifications import socket_places
+from notifications.socket_places import LEASE_SECONDS, MOST_SOCKETS
+
+
+@pytest.fixture
+def user_id() -> UUID:
+    return uuid4()
+
+
+@pytest.fixture(autouse=True)
+def _ask_redis_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_places, "_ask_again_at", 0.0)
+
+
+def test_a_user_has_20_places_and_nobody_elses(user_id: UUID) -> None:
+    assert all(socket_places.take(user_id) for _ in range(MOST_SOCKETS))
+    assert socket_places.take(user_id) is None
+    assert socket_places.take(uuid4()) is not None
+
+
+def test_a_place_given_back_is_free_and_the_last_one_leaves_nothing(user_id: UUID, valkey: Redis) -> None:
+    place = socket_places.take(user_id)
+    assert place is not None
+    socket_places.give_back(place)
+
+    assert valkey.keys() == []
+
+
+def test_the_places_of_a_killed_process_run_out(user_id: UUID, valkey: Redis) -> None:
+    place, *_ = [place for _ in range(MOST_SOCKETS) if (place := socket_places.take(user_id))]
+    assert 0 < valkey.ttl(place.key) <= LEASE_SECONDS
+    valkey.zadd(place.key, {place.id: 1})  # its lease ended long ago
+
+    assert socket_places.take(user_id) is not None
+    assert socket_places.take(user_id) is None
+
+
+def test_renewing_puts_off_the_end_of_a_lease(user_id: UUID, valkey: Redis) -> None:
+    place = socket_places.take(user_id)
+    assert place is not None
+    valkey.zadd(place.key, {place.id: 1})
+    socket_places.renew([place])
+
+    assert (valkey.zscore(place.key, place.id) or 0) > valkey.time()[0]
+
+
+def test_renewing_brings_back_what_redis_has_forgotten(user_id: UUID, valkey: Redis) -> None:
+    places = [place for _ in range(MOST_SOCKETS) if (place := socket_places.take(user_id))]
+    valkey.flushall()
+    socket_places.renew(places)
+
+    assert socket_places.take(user_id) is None
+
+
+def test_without_redis_everybody_has_a_place(user_id: UUID, servers: Servers) -> None:
+    servers.valkey.stop()
+
+    assert all(socket_places.take(user_id) for _ in range(MOST_SOCKETS + 1))
