@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.core.checks import register
+
+from delivery.checks import check_feedback_topics
 
 
 class DeliveryConfig(AppConfig):
@@ -6,3 +9,7 @@ class DeliveryConfig(AppConfig):
 
     name = "delivery"
     verbose_name = "How it gets there"
+
+    def ready(self) -> None:
+        """Have every manage.py command look at our settings."""
+        register(check_feedback_topics)

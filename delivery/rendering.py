@@ -14,6 +14,7 @@ from django.template import Context, Template, engines
 from django.template.backends.django import DjangoTemplates
 
 TITLE_LENGTH: Final = 255  # notifications.title, as in the seed
+NOBODY: Final = "Someone"  # who did it, when nobody is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,19 @@ def render(
     """Render one event of the type; the title ends in an ellipsis where it would be too long."""
     context = Context(
         {
-            "actor": actor_name or "Someone",
-            "resource": f"'{resource_title}'" if resource_title else _article(resource_type or "item"),
+            "actor": actor_name or NOBODY,
+            "resource": name_resource(resource_type, resource_title),
             "params": params,
         },
         autoescape=False,
     )
     title, body = _templates(type_name)
     return Content(title=shorten(title.render(context), TITLE_LENGTH), body=body.render(context))
+
+
+def name_resource(type_: str | None, title: str | None) -> str:
+    """Return what templates call a resource: its title in quotes, else what kind of thing it is."""
+    return f"'{title}'" if title else _article(type_ or "item")
 
 
 def shorten(text: str, length: int) -> str:

@@ -23,6 +23,8 @@ _RETRY: Final = urllib3.Retry(
     allowed_methods=None,  # every call is a POST, and SQS Standard promises at least once anyway
     raise_on_status=False,
 )
+#: CreateQueue under a name that has other attributes: in the JSON protocol, and as older clients know it.
+_EXISTS: Final = frozenset({"QueueNameExists", "QueueAlreadyExists", "AWS.SimpleQueueService.QueueNameExists"})
 
 
 class SqsClient:
@@ -46,6 +48,17 @@ class SqsClient:
         if answer.status != 200:
             raise ClientError(_error(answer), operation)
         return orjson.loads(answer.data) if answer.data else {}
+
+    def ensure_queue(self, name: str, attributes: Mapping[str, str]) -> str:
+        """Create the queue, or bring its attributes up to date; return its address."""
+        try:
+            url: str = self.call("CreateQueue", QueueName=name, Attributes=attributes)["QueueUrl"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _EXISTS:
+                raise
+            url = self.call("GetQueueUrl", QueueName=name)["QueueUrl"]
+            self.call("SetQueueAttributes", QueueUrl=url, Attributes=attributes)
+        return url
 
     def _signed_headers(self, operation: str, body: bytes) -> dict[str, str]:
         if self._credentials is None:

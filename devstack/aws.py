@@ -1,4 +1,4 @@
-"""SQS, SES and SNS from the `ministack` wheel.
+"""SQS and SNS from the `ministack` wheel.
 
 Ministack is an ASGI application. Uvicorn serves it with half the CPU of its own server: 88 instead of 175 µs
 per message for send, receive and delete in batches of ten. Both grow by 80 µs per 1,000 messages that wait,
@@ -16,17 +16,17 @@ from devstack.ports import LOOPBACK, http_status
 from devstack.server import Server
 
 ACCOUNT = "000000000000"  # ministack's only one
-_SERVICES = "sqs,ses,sns"
+_SERVICES = "sqs,sns"
 
 
 class Aws(Server):
-    """Writes its state when it is stopped and reads it at the next start: queues, messages, identities.
+    """Writes its state when it is stopped and reads it at the next start: queues, messages, topics.
 
     Only a SIGKILL of the emulator itself loses messages. Queue URLs are part of that state, hence the same
     data wants the same port.
     """
 
-    name: ClassVar[str] = "The SQS and SES emulator"
+    name: ClassVar[str] = "The SQS and SNS emulator"
 
     def __init__(self, directory: Path, *, port: int | None = None) -> None:
         super().__init__(directory, port=port)

@@ -21,6 +21,7 @@ class Identity:
     postgres_port: int = field(default_factory=free_port)
     valkey_port: int = field(default_factory=free_port)
     aws_port: int = field(default_factory=free_port)
+    ses_port: int = field(default_factory=free_port)
     postgres_password: str = field(default_factory=_secret, repr=False)
     valkey_password: str = field(default_factory=_secret, repr=False)
     secret_key: str = field(default_factory=_secret, repr=False)
@@ -28,9 +29,7 @@ class Identity:
 
     @classmethod
     def kept_in(cls, path: Path) -> Self:
-        """Read it from `path`, or draw one and leave it there."""
-        if path.exists():
-            return cls(**json.loads(path.read_text()))
-        identity = cls()
+        """Read it from `path`; draw what is not there, and leave it there."""
+        identity = cls(**json.loads(path.read_text())) if path.exists() else cls()
         write_private_file(path, json.dumps(asdict(identity), indent=2))
         return identity

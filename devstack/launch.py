@@ -124,6 +124,7 @@ def _banner(stack: Stack, *, seconds: float) -> Panel:
         ("The page with the bell", f"[bold cyan]{stack.base_url}[/]"),
         ("Admin", f"{stack.base_url}/admin/"),
         ("API", f"{stack.base_url}/api/docs"),
+        ("Mails sent, as JSON", stack.mailbox_url),
         ("All addresses", "var/stack.json"),
     ):
         rows.add_row(f"[dim]{label}[/]", text)

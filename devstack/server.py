@@ -1,4 +1,4 @@
-"""What the three servers have in common: a port, a data directory, a log, and a life that ends with ours."""
+"""What the servers have in common: a port, a data directory, a log, and a life that ends with ours."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""The three servers as one thing, and the description by which other programs find them."""
+"""The servers as one thing, and the description by which other programs find them."""
 
 import contextlib
 import json
@@ -15,6 +15,7 @@ from devstack.identity import Identity
 from devstack.ports import LOOPBACK
 from devstack.postgres import Postgres
 from devstack.private_file import write_private_file
+from devstack.simulators.server import SesSimulator
 from devstack.valkey import Valkey
 
 EVENTS_QUEUE = "notification-events"
@@ -27,6 +28,7 @@ class Servers:
     postgres: Postgres
     valkey: Valkey
     aws: Aws
+    ses: SesSimulator
 
     @classmethod
     def below(cls, directory: Path, identity: Identity, *, durable: bool) -> Self:
@@ -40,17 +42,18 @@ class Servers:
             ),
             Valkey(directory / "valkey", port=identity.valkey_port, password=identity.valkey_password),
             Aws(directory / "aws", port=identity.aws_port),
+            SesSimulator(directory / "ses", port=identity.ses_port),
         )
 
     def start(self) -> None:
         """Start at once all that do not run. Raises ServerFailed."""
-        servers = (self.postgres, self.valkey, self.aws)
+        servers = (self.postgres, self.valkey, self.aws, self.ses)
         with ThreadPoolExecutor(len(servers)) as starters:
             list(starters.map(lambda server: server.start(), servers))
 
     def stop(self) -> None:
         """One by one, the database last."""
-        for server in (self.aws, self.valkey, self.postgres):
+        for server in (self.ses, self.aws, self.valkey, self.postgres):
             server.stop()
 
     @contextlib.contextmanager
@@ -73,6 +76,7 @@ class Stack:
     sqs_endpoint_url: str
     events_queue_url: str
     ses_endpoint_url: str
+    mailbox_url: str
     environment: Mapping[str, str]
 
     def environment_over(self, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -103,7 +107,8 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
         redis_url=redis_url,
         sqs_endpoint_url=aws_url,
         events_queue_url=events_queue_url,
-        ses_endpoint_url=aws_url,
+        ses_endpoint_url=servers.ses.url,
+        mailbox_url=servers.ses.mailbox_url,
         environment={
             "DEMO": "1" if demo else "0",
             "DEBUG": "0",
@@ -116,7 +121,7 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
             "REDIS_URL": redis_url,
             "SQS_ENDPOINT_URL": aws_url,
             "EVENTS_QUEUE_URL": events_queue_url,
-            "SES_ENDPOINT_URL": aws_url,
+            "SES_ENDPOINT_URL": servers.ses.url,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -126,5 +131,6 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
             "JWT_ISSUER": "notifications-devstack",
             "JWT_AUDIENCE": "notifications",
             "NO_PROXY": f"{LOOPBACK},localhost",
+            "no_proxy": f"{LOOPBACK},localhost",
         },
     )

@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Any, Final
 
 import orjson
-from botocore.exceptions import ClientError
 from django.conf import settings
 
 from delivery.sqs import SqsClient
@@ -56,10 +55,10 @@ class EventQueue:
     def create(self) -> None:
         """Create the queue and its dead-letter queue, or bring their attributes up to date."""
         retention = str(int(RETENTION.total_seconds()))
-        dead = self._ensure(f"{self.name}-dlq", {"MessageRetentionPeriod": retention})
+        dead = self._sqs.ensure_queue(f"{self.name}-dlq", {"MessageRetentionPeriod": retention})
         arn = self._sqs.call("GetQueueAttributes", QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": str(MAX_RECEIVES)}
-        self._ensure(
+        self._sqs.ensure_queue(
             self.name,
             {
                 "MessageRetentionPeriod": retention,
@@ -68,16 +67,6 @@ class EventQueue:
                 "RedrivePolicy": orjson.dumps(redrive).decode(),
             },
         )
-
-    def _ensure(self, name: str, attributes: Mapping[str, str]) -> str:
-        try:
-            url: str = self._sqs.call("CreateQueue", QueueName=name, Attributes=attributes)["QueueUrl"]
-        except ClientError as error:
-            if "NameExists" not in error.response["Error"]["Code"] and "AlreadyExists" not in str(error):
-                raise
-            url = self._sqs.call("GetQueueUrl", QueueName=name)["QueueUrl"]
-            self._sqs.call("SetQueueAttributes", QueueUrl=url, Attributes=attributes)
-        return url
 
     def receive(self, *, wait: timedelta = _LONG_POLL) -> list[Received]:
         """Receive up to ten messages, waiting for the first one as long as `wait`."""

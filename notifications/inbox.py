@@ -1,5 +1,6 @@
 """The inbox of one user: list, count, mark read, and tell the user's other bells.
 
+What is read here is not sent elsewhere any more: marking cancels what still waits to go out.
 Every function takes the user first and sees nothing of anybody else.
 """
 
@@ -15,10 +16,12 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from delivery import dispatch
 from delivery.transports import bell
 from notifications.events import Resource
 from notifications.models import Notification
 from preferences import user_ids
+from preferences.decisions import Reason
 from preferences.people import Person
 
 #: How far back `stored_since` looks again: rows become visible when their transaction commits, not in order of time.
@@ -169,6 +172,7 @@ def mark_read(user_id: UUID, notification_id: str) -> datetime:
     row = _mine(user_id).filter(id=notification_id)
     now = timezone.now()
     if row.filter(read_at=None).update(read_at=now):
+        dispatch.cancel([notification_id], Reason.ALREADY_READ)
         _tell(user_id, {"type": "read", "ids": [notification_id]})
         return now
     times = row.values_list("read_at", flat=True)
@@ -194,6 +198,7 @@ def mark_all_read(user_id: UUID, *, up_to: str | None = None) -> MarkedAll:
     if watermark is not None:
         unread = _mine(user_id).filter(read_at=None)
         updated = unread.filter(_behind(watermark) | Q(id=watermark.id)).update(read_at=read_at)
+        dispatch.cancel(_read_at_once(user_id, read_at), Reason.ALREADY_READ)
     remaining = unread_count(user_id)
     if updated and watermark is not None:
         bell.publish([(user_id, {"type": "read", "up_to": watermark.id, "unread_count": remaining})])
@@ -203,9 +208,8 @@ def mark_all_read(user_id: UUID, *, up_to: str | None = None) -> MarkedAll:
 def undo_mark_all(user_id: UUID, undo_id: str) -> int:
     """Make unread again what that call marked; return how many are unread now. Raises InvalidUndo."""
     read_at = _read_undo_id(user_id, undo_id)
-    rows = _mine(user_id).filter(read_at=read_at)
-    ids = list(rows.values_list("id", flat=True))
-    rows.update(read_at=None)
+    ids = _read_at_once(user_id, read_at)
+    _mine(user_id).filter(read_at=read_at).update(read_at=None)
     remaining = unread_count(user_id)
     bell.publish((user_id, {"type": "unread", "ids": some, "unread_count": remaining}) for some in _some_at_a_time(ids))
     return remaining
@@ -283,6 +287,11 @@ def _position(user_id: UUID, notification_id: str) -> Position:
     if row is None:
         raise UnknownNotification(notification_id)
     return Position(*row)
+
+
+def _read_at_once(user_id: UUID, read_at: datetime) -> list[str]:
+    """Return what one call of `mark_all_read` marked: the instant is its own."""
+    return list(_mine(user_id).filter(read_at=read_at).values_list("id", flat=True))
 
 
 def _read_undo_id(user_id: UUID, undo_id: str) -> datetime:

@@ -9,7 +9,10 @@ from django.db.models.functions import Now
 
 from preferences.decisions import Reason
 
-_REASONS = [(reason.value, reason.value.replace("_", " ")) for reason in Reason]
+
+def reason_choices() -> list[tuple[str, str]]:
+    """Return every reason with its words; a function, so that a new reason needs no migration."""
+    return [(reason.value, reason.value.replace("_", " ")) for reason in Reason]
 
 
 class Path(models.TextChoices):
@@ -62,9 +65,9 @@ class Decision(models.Model):
     event = models.ForeignKey(ReceivedEvent, on_delete=models.CASCADE, related_name="decisions", db_index=False)
     user_id = models.UUIDField(null=True, help_text="No foreign key: the id may belong to nobody.")
     recipient = models.CharField(max_length=64, default="", help_text="The id as it came, when it is not one.")
-    in_app = models.CharField(max_length=24, choices=_REASONS)
-    email = models.CharField(max_length=24, choices=_REASONS)
-    push = models.CharField(max_length=24, choices=_REASONS)
+    in_app = models.CharField(max_length=24, choices=reason_choices)
+    email = models.CharField(max_length=24, choices=reason_choices)
+    push = models.CharField(max_length=24, choices=reason_choices)
     decided_at = models.DateTimeField(db_default=Now())
 
     class Meta:

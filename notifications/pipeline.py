@@ -1,4 +1,4 @@
-"""What happens to an event: accept, decide, render, store, ring the bell.
+"""What happens to an event: accept, decide, render, store, ring the bell, call for mail and push.
 
 A micro-batch goes through together, in one transaction and a dozen statements, because a query, a commit and a
 publish per event are what makes one-task-per-event systems slow. A batch that fails is halved until the event that
@@ -16,15 +16,18 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
+from delivery import dispatch, recipients
+from delivery.dispatch import Due
 from delivery.rendering import Content, render
 from delivery.transports import bell
 from notifications import inbox, records
 from notifications.events import Event, Rejected, read_message
 from notifications.inbox import Item
 from notifications.models import Path, Rejection
-from notifications.records import Address, IdCollision, NewNotification, Recorded, Verdict
-from preferences import people, rollout
-from preferences.decisions import Outcome, decide
+from notifications.records import IdCollision
+from notifications.verdicts import Address, NewNotification, Recorded, Verdict
+from preferences import people
+from preferences.decisions import decide
 from preferences.people import Person
 
 logger = logging.getLogger(__name__)
@@ -53,6 +56,17 @@ class Stored:
     item: Item
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is committed, and still to be told: to the bells, and to the workers."""
+
+    stored: Sequence[Stored] = ()
+    due: Sequence[Due] = ()
+
+    def __add__(self, other: "Written") -> "Written":
+        return Written([*self.stored, *other.stored], [*self.due, *other.due])
+
+
 def process(messages: Sequence[Message], *, path: Path, blames_events: bool = False) -> Sequence[Rejected]:
     """Take a batch of messages to the open bells, and return what was not accepted.
 
@@ -63,10 +77,11 @@ def process(messages: Sequence[Message], *, path: Path, blames_events: bool = Fa
     is there and yet it fails again and again, `blames_events` lets such an error reject the event that provokes it.
     """
     events, rejected = accept(messages)
-    stored, failed = store(events, path, blames_events=blames_events)
+    written, failed = store(events, path, blames_events=blames_events)
     rejected += failed
     records.record_rejections(rejected, path)
-    ring(stored)
+    ring(written.stored)
+    dispatch.wake(written.due)
     return rejected
 
 
@@ -78,21 +93,21 @@ def accept(messages: Sequence[Message]) -> tuple[list[Event], list[Rejected]]:
     return events, [entry for entry in read if isinstance(entry, Rejected)]
 
 
-def store(events: Sequence[Event], path: Path, *, blames_events: bool) -> tuple[list[Stored], list[Rejected]]:
+def store(events: Sequence[Event], path: Path, *, blames_events: bool) -> tuple[Written, list[Rejected]]:
     """Store the events together, or by halves when one of them makes the whole fail."""
     if not events:
-        return [], []
+        return Written(), []
     try:
         return _store_together(events, path), []
     except Exception as error:  # whatever one event provokes must not sink the others
         if isinstance(error, OperationalError | InterfaceError) and not blames_events:
             raise  # PostgreSQL is away, which is no event's fault
         if len(events) == 1:
-            return [], [_failure(events[0], error)]
+            return Written(), [_failure(events[0], error)]
     middle = len(events) // 2
-    stored, failed = store(events[:middle], path, blames_events=blames_events)
-    more_stored, more_failed = store(events[middle:], path, blames_events=blames_events)
-    return stored + more_stored, failed + more_failed
+    written, failed = store(events[:middle], path, blames_events=blames_events)
+    more_written, more_failed = store(events[middle:], path, blames_events=blames_events)
+    return written + more_written, failed + more_failed
 
 
 def ring(stored: Sequence[Stored]) -> None:
@@ -115,15 +130,15 @@ def ring(stored: Sequence[Stored]) -> None:
     )
 
 
-def _store_together(events: Sequence[Event], path: Path) -> list[Stored]:
+def _store_together(events: Sequence[Event], path: Path) -> Written:
     """Enter the events into the ledger; decide, render and store the new ones, all or nothing."""
     with transaction.atomic():
         recorded = records.record_events(events, path)
         records.record_malformed_recipients(recorded)
         actors = people.load({entry.event.actor_id for entry in recorded if entry.event.actor_id})
         contents = {entry.ledger_id: _render(entry.event, actors) for entry in recorded}
-        stored = [entry for chunk in _chunks(recorded) for entry in _store_chunk(chunk, actors, contents)]
-    return stored + _stored_before(events, recorded)
+        written = sum((_store_chunk(chunk, actors, contents) for chunk in _chunks(recorded)), Written())
+    return written + Written(_stored_before(events, recorded))
 
 
 def _render(event: Event, actors: People) -> Content:
@@ -151,36 +166,34 @@ def _chunks(recorded: Sequence[Recorded]) -> Iterator[list[Address]]:
         yield chunk
 
 
-def _store_chunk(chunk: Sequence[Address], actors: People, contents: Contents) -> list[Stored]:
-    """Decide for some recipients, keep what was decided, and fill the inboxes."""
+def _store_chunk(chunk: Sequence[Address], actors: People, contents: Contents) -> Written:
+    """Decide for some recipients, keep what was decided, fill the inboxes, and put mail and push on record."""
     verdicts = _decide(chunk)
     records.record_decisions(verdicts)
     notifications = [
         NewNotification(
-            address=verdict.address,
+            verdict,
             content=contents[verdict.address.recorded.ledger_id],
             actor=actors.get(actor_id) if (actor_id := verdict.address.event.actor_id) else None,
         )
         for verdict in verdicts
-        if verdict.decisions.in_app.outcome is Outcome.SEND
     ]
-    stored_at = records.store_notifications(notifications)
-    return [
-        Stored(notification.address.user_id, notification.as_item(stored_at[notification.id]))
-        for notification in notifications
-        if notification.id in stored_at
-    ]
+    stored = records.store_notifications([notification for notification in notifications if notification.is_in_app])
+    due = dispatch.record([delivery for notification in notifications for delivery in notification.deliveries()])
+    return Written(
+        [Stored(notification.user_id, notification.as_item(stored_at)) for notification, stored_at in stored], due
+    )
 
 
 def _decide(chunk: Sequence[Address]) -> list[Verdict]:
     now = timezone.now()
-    recipients = people.load_recipients({address.user_id for address in chunk}, rollout.current())
+    known = recipients.load({address.user_id for address in chunk})
     return [
         Verdict(
             address,
             decide(
                 address.event.type,
-                recipients.get(address.user_id),
+                known.get(address.user_id),
                 actor_id=address.event.actor_id,
                 occurred_at=address.event.occurred_at,
                 now=now,

@@ -6,102 +6,24 @@ The rows travel as one JSON parameter. orjson writes it several times faster tha
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
-from uuid import UUID
 
 import orjson
 from django.db import connection
 
-from delivery.rendering import Content
 from notifications.events import Event, Rejected
-from notifications.inbox import Item
 from notifications.models import Path
 from notifications.text import clean
+from notifications.verdicts import NewNotification, Recorded, Verdict
 from preferences.catalog import Channel
-from preferences.decisions import Decisions, Reason
-from preferences.people import Person
+from preferences.decisions import Reason
 
 
 class IdCollision(Exception):
     """Another event's or user's notification holds the id of one that should be stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event with its row in the ledger."""
-
-    ledger_id: int
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """An event and one of its recipients, with the id that the notification has or would have."""
-
-    recorded: Recorded
-    user_id: UUID
-    notification_id: str
-
-    @property
-    def event(self) -> Event:
-        """What happened."""
-        return self.recorded.event
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an event means for one recipient."""
-
-    address: Address
-    decisions: Decisions
-
-
-@dataclass(frozen=True, slots=True)
-class NewNotification:
-    """A notification on its way into an inbox."""
-
-    address: Address
-    content: Content
-    actor: Person | None
-
-    @property
-    def id(self) -> str:
-        """The notification's id."""
-        return self.address.notification_id
-
-    def as_row(self) -> dict[str, Any]:
-        """Return it by the columns of its table."""
-        resource = self.address.event.resource
-        return {
-            "id": self.id,
-            "user_id": self.address.user_id,
-            "type": self.address.event.type.name,
-            "title": self.content.title,
-            "body": self.content.body,
-            "actor_id": self.actor.id if self.actor else None,
-            "resource_type": resource.type if resource else None,
-            "resource_id": resource.id if resource else None,
-            "resource_url": resource.url if resource else None,
-            "resource_title": resource.title if resource else None,
-            "event_id": self.address.recorded.ledger_id,
-        }
-
-    def as_item(self, created_at: datetime) -> Item:
-        """Return it as the inbox shows it, once it is stored."""
-        resource = self.address.event.resource
-        return Item(
-            id=self.id,
-            type=self.address.event.type.name,
-            title=self.content.title,
-            body=self.content.body,
-            actor=self.actor,
-            resource=resource,
-            read_at=None,
-            created_at=created_at,
-        )
 
 
 _RECORD_EVENTS = """
@@ -184,17 +106,19 @@ _STORE_NOTIFICATIONS = """
 """
 
 
-def store_notifications(notifications: Sequence[NewNotification]) -> dict[str, datetime]:
-    """Put the notifications into their inboxes; return when each was stored, by id.
+def store_notifications(notifications: Sequence[NewNotification]) -> list[tuple[NewNotification, datetime]]:
+    """Put the notifications into their inboxes; return those that are new there, each with when it was stored.
 
     Raises IdCollision when an id is taken by something else than the same notification.
     """
-    stored = dict(_run(_STORE_NOTIFICATIONS, [notification.as_row() for notification in notifications]))
-    refused = [notification for notification in notifications if notification.id not in stored]
+    stored_at = dict(_run(_STORE_NOTIFICATIONS, [notification.as_row() for notification in notifications]))
+    refused = [notification for notification in notifications if notification.id not in stored_at]
     taken = len(refused) - _count_stored_before(refused)
     if taken:
         raise IdCollision(f"{taken} notification ids are taken")
-    return stored
+    return [
+        (notification, stored_at[notification.id]) for notification in notifications if notification.id in stored_at
+    ]
 
 
 _COUNT_STORED_BEFORE = """

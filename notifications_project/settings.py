@@ -149,7 +149,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": int(OUTBOUND_VISIBILITY_TIMEOUT.total_seconds()),
     "wait_time_seconds": 10,
     "polling_interval": 0.05,  # after an empty long poll
+    "client-config": {"connect_timeout": 2, "read_timeout": 20, "retries": {"total_max_attempts": 1}},
+    "max_retries": 0,
 }
+CELERY_TASK_PUBLISH_RETRY = False  # the sweeper calls again
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True  # a task may run twice, and a worker's death must not lose it

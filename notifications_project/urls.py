@@ -9,6 +9,7 @@ from preferences import api_errors
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("preferences.urls")),  # before the inbox, which takes any other word for an id
+    path("", include("delivery.urls")),
     path("", include("notifications.urls")),
 ]
 if settings.DEMO:

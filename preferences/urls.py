@@ -1,12 +1,14 @@
-"""Addresses of who wants what, and of the API's documentation."""
+"""Addresses of who wants what, of the way out of mail, and of the API's documentation."""
 
 from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from preferences import unsubscribe, unsubscribe_page
 from preferences.api import Preferences
 
 urlpatterns: list[URLPattern] = [
     path("api/v1/notifications/preferences", Preferences.as_view()),
+    path(f"{unsubscribe.PATH}<str:token>", unsubscribe_page.page),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view()),  # split: the page holds no script of its own (CSP)
 ]

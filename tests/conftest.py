@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
@@ -26,6 +27,7 @@ from devstack.waiting import wait_until
 from notifications.event_queue import EventQueue
 from preferences import rollout
 from preferences.models import Flag, User
+from tests.mailbox import Mailbox
 
 ROOT = Path(__file__).resolve().parent.parent
 _WEB_PATIENCE = 30.0  # seconds
@@ -122,6 +124,19 @@ def bob(db: None) -> User:
 def charlie(db: None) -> User:
     """Who must see nothing of it."""
     return User.objects.create_user("charlie@example.com", name="Charlie Lindqvist")
+
+
+# --- Mail ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """The mails that the SES of this run took, none at first; faults that a test orders end with it."""
+    with httpx.Client(base_url=os.environ["SES_ENDPOINT_URL"]) as client:
+        box = Mailbox(client)
+        box.empty()
+        yield box
+        box.heal()
 
 
 # --- A queue and processes -----------------------------------------------------------------------------------

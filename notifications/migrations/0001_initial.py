@@ -5,6 +5,8 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
+import notifications.models
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -169,66 +171,21 @@ class Migration(migrations.Migration):
                 (
                     "in_app",
                     models.CharField(
-                        choices=[
-                            ("preference_on", "preference on"),
-                            ("digest_hourly", "digest hourly"),
-                            ("digest_daily", "digest daily"),
-                            ("digest_weekly", "digest weekly"),
-                            ("preference_off", "preference off"),
-                            ("digest_never", "digest never"),
-                            ("own_action", "own action"),
-                            ("not_in_rollout", "not in rollout"),
-                            ("unknown_user", "unknown user"),
-                            ("inactive_user", "inactive user"),
-                            ("no_email_address", "no email address"),
-                            ("address_suppressed", "address suppressed"),
-                            ("no_push_token", "no push token"),
-                            ("stale", "stale"),
-                        ],
+                        choices=notifications.models.reason_choices,
                         max_length=24,
                     ),
                 ),
                 (
                     "email",
                     models.CharField(
-                        choices=[
-                            ("preference_on", "preference on"),
-                            ("digest_hourly", "digest hourly"),
-                            ("digest_daily", "digest daily"),
-                            ("digest_weekly", "digest weekly"),
-                            ("preference_off", "preference off"),
-                            ("digest_never", "digest never"),
-                            ("own_action", "own action"),
-                            ("not_in_rollout", "not in rollout"),
-                            ("unknown_user", "unknown user"),
-                            ("inactive_user", "inactive user"),
-                            ("no_email_address", "no email address"),
-                            ("address_suppressed", "address suppressed"),
-                            ("no_push_token", "no push token"),
-                            ("stale", "stale"),
-                        ],
+                        choices=notifications.models.reason_choices,
                         max_length=24,
                     ),
                 ),
                 (
                     "push",
                     models.CharField(
-                        choices=[
-                            ("preference_on", "preference on"),
-                            ("digest_hourly", "digest hourly"),
-                            ("digest_daily", "digest daily"),
-                            ("digest_weekly", "digest weekly"),
-                            ("preference_off", "preference off"),
-                            ("digest_never", "digest never"),
-                            ("own_action", "own action"),
-                            ("not_in_rollout", "not in rollout"),
-                            ("unknown_user", "unknown user"),
-                            ("inactive_user", "inactive user"),
-                            ("no_email_address", "no email address"),
-                            ("address_suppressed", "address suppressed"),
-                            ("no_push_token", "no push token"),
-                            ("stale", "stale"),
-                        ],
+                        choices=notifications.models.reason_choices,
                         max_length=24,
                     ),
                 ),

@@ -1,0 +1,124 @@
+"""Putting deliveries on record, in the caller's transaction, and calling workers for them after its commit."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError
+from celery import current_app
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
+
+from delivery.models import Delivery, State
+from delivery.sqs import SqsClient
+from preferences.catalog import Channel
+from preferences.decisions import Reason
+
+logger = logging.getLogger(__name__)
+
+#: Deliveries that one task sends. Small enough that its worst case ends before its lease (attempts.LEASE).
+CHUNK: Final = 50
+#: A task is only a wake-up call. One that kills its worker again and again goes by itself.
+TASK_RETENTION: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One notification for one outbound channel: to be sent now, or held until `due_at` for a digest."""
+
+    notification_id: str
+    channel: Channel
+    user_id: UUID
+    type: str
+    title: str
+    body: str
+    actor_name: str
+    resource_type: str
+    resource_id: str
+    resource_url: str
+    resource_title: str
+    occurred_at: datetime
+    state: State  # HELD or PENDING
+    due_at: datetime | None  # of what is held; None: now
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery that a worker can be called for."""
+
+    id: int
+    channel: Channel
+
+
+_RECORD = """
+    INSERT INTO deliveries (notification_id, channel, user_id, type, title, body, actor_name, resource_type,
+                            resource_id, resource_url, resource_title, occurred_at, state, reason, due_at)
+    SELECT notification_id, channel, user_id, type, title, body, actor_name, resource_type,
+           resource_id, resource_url, resource_title, occurred_at, state, '', COALESCE(due_at, now())
+    FROM json_to_recordset(%s) AS delivery
+        (notification_id text, channel text, user_id uuid, type text, title text, body text, actor_name text,
+         resource_type text, resource_id text, resource_url text, resource_title text, occurred_at timestamptz,
+         state text, due_at timestamptz)
+    ON CONFLICT (notification_id, channel) DO NOTHING
+    RETURNING id, channel, state
+"""
+
+
+def create_queues() -> list[str]:
+    """Create the queues of the workers, and return their names."""
+    sqs = SqsClient(region=settings.AWS_REGION, endpoint_url=settings.SQS_ENDPOINT_URL)
+    names = [*settings.OUTBOUND_QUEUES.values(), settings.MAINTENANCE_QUEUE]
+    attributes = {
+        "MessageRetentionPeriod": _seconds(TASK_RETENTION),
+        "VisibilityTimeout": _seconds(settings.OUTBOUND_VISIBILITY_TIMEOUT),
+    }
+    for name in names:
+        sqs.ensure_queue(name, attributes)
+    return names
+
+
+def record(deliveries: Sequence[NewDelivery]) -> list[Due]:
+    """Put the deliveries on record, each once, and return those that are due now."""
+    if not deliveries:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD, [orjson.dumps(deliveries).decode()])
+        return [Due(id_, Channel(channel)) for id_, channel, state in cursor.fetchall() if state == State.PENDING]
+
+
+def wake(due: Iterable[Due]) -> None:
+    """Call workers, one task a chunk and channel. A call that is lost is repeated by the sweeper within a minute."""
+    by_channel: dict[Channel, list[int]] = defaultdict(list)
+    for delivery in due:
+        by_channel[delivery.channel].append(delivery.id)
+    for channel, ids in by_channel.items():
+        for chunk in _chunks(ids):
+            try:
+                current_app.send_task(
+                    "delivery.attempt", [channel.value, chunk], queue=settings.OUTBOUND_QUEUES[channel]
+                )
+            except (BrokerError, BotoCoreError, ClientError, OSError) as error:
+                logger.warning("no worker called", extra={"channel": channel, "error": type(error).__name__})
+                break
+
+
+def cancel(notification_ids: Collection[str], reason: Reason) -> None:
+    """Take back what still waits of these notifications, on every channel."""
+    waiting = Delivery.objects.filter(notification_id__in=notification_ids, state__in=[State.HELD, State.PENDING])
+    waiting.update(state=State.SUPPRESSED, reason=reason, updated_at=timezone.now())
+
+
+def _seconds(duration: timedelta) -> str:
+    return str(int(duration.total_seconds()))
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]

@@ -1,0 +1,31 @@
+"""How sending fails. A transport translates whatever its provider says into one of these (spec §6 "All outbound")."""
+
+from datetime import timedelta
+
+
+class SendFailure(Exception):
+    """One delivery was not taken; `code` is the provider's own word for why."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+
+
+class PermanentFailure(SendFailure):
+    """Trying again would end the same way: it is never retried."""
+
+
+class TransientFailure(SendFailure):
+    """Trying again may help; not before `retry_after`, when the provider named a time."""
+
+    def __init__(self, code: str, detail: str = "", *, retry_after: timedelta | None = None) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
+
+
+class Throttled(TransientFailure):
+    """The provider wants fewer of us: the lane slows down, and no attempt is used up."""
+
+
+class ProviderDown(TransientFailure):
+    """No answer, or the provider's own failure: enough of these open the circuit, and no attempt is used up."""

@@ -1,0 +1,34 @@
+"""Addresses that get no mail any more, because they bounced for good or complained."""
+
+import hashlib
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db import connection
+
+from delivery.models import SuppressedAddress
+
+_AMONG = """
+    SELECT users.id FROM users
+    JOIN suppressed_addresses ON address_hash = sha256(convert_to(lower(users.email), 'UTF8'))
+    WHERE users.id = ANY(%s)
+"""
+
+
+def of(user_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of the users have a suppressed address."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AMONG, [list(user_ids)])
+        return {user_id for (user_id,) in cursor}
+
+
+def add(address: str, cause: SuppressedAddress.Cause, detail: str = "") -> None:
+    """Suppress the address; one that is suppressed already stays as it is."""
+    SuppressedAddress.objects.get_or_create(
+        address_hash=address_hash(address), defaults={"address": address, "cause": cause, "detail": detail[:255]}
+    )
+
+
+def address_hash(address: str) -> bytes:
+    """Return what an address is known by once its person is erased."""
+    return hashlib.sha256(address.lower().encode()).digest()

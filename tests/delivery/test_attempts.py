@@ -1,0 +1,218 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from waffle.models import Switch
+
+from delivery import attempts, dispatch, lanes, suppressions
+from delivery.errors import PermanentFailure, ProviderDown, Throttled, TransientFailure
+from delivery.models import Delivery, State, SuppressedAddress
+from delivery.transports.contract import Result
+from preferences import people, rollout
+from preferences.catalog import Channel
+from preferences.choices import Choices
+from preferences.decisions import Reason
+from preferences.digest_periods import DigestFrequency
+from preferences.models import User
+from tests.delivery.rows import delivery, states
+
+pytestmark = pytest.mark.django_db
+
+
+class Provider:
+    """Answers as its script says, by title; everything else is taken."""
+
+    def __init__(self, **script):
+        self.script = script
+        self.sent = []
+
+    def send(self, chunk):
+        for outgoing in chunk:
+            self.sent.append(outgoing.delivery.id)
+            answer = self.script.get(outgoing.delivery.title, f"message {outgoing.delivery.id}")
+            yield Result(outgoing, answer)
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+def attempt(provider, *deliveries) -> None:
+    attempts.attempt(Channel.EMAIL, [one.id for one in deliveries], lambda: provider)
+
+
+def test_what_the_provider_takes_is_sent_under_its_message_id(alice, provider):
+    mail = delivery(alice)
+    attempt(provider, mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.provider_id, mail.lease_until) == (State.SENT, f"message {mail.id}", None)
+
+
+def test_a_task_that_runs_twice_sends_once(alice, provider):
+    mail = delivery(alice)
+    attempt(provider, mail)
+    attempt(provider, mail)
+    assert provider.sent == [mail.id]
+
+
+def test_one_refused_address_in_a_chunk_harms_no_other(alice):
+    first, bad, last = delivery(alice), delivery(alice, title="bad"), delivery(alice)
+    attempt(Provider(bad=PermanentFailure("MessageRejected")), first, bad, last)
+    assert states(first, bad, last) == [State.SENT, State.FAILED, State.SENT]
+    bad.refresh_from_db()
+    assert bad.provider_error == "MessageRejected"
+
+
+def test_a_transient_failure_is_tried_again_later(alice):
+    mail = delivery(alice, title="bad")
+    attempt(Provider(bad=TransientFailure("greylisted", retry_after=timedelta(minutes=3))), mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.attempts, mail.provider_error) == (State.PENDING, 1, "greylisted")
+    assert mail.due_at >= timezone.now() + timedelta(minutes=2, seconds=59)
+
+
+def test_attempts_of_its_own_come_to_an_end(alice):
+    mail = delivery(alice, title="bad", attempts=attempts.MAX_ATTEMPTS[Channel.EMAIL] - 1)
+    attempt(Provider(bad=TransientFailure("greylisted")), mail)
+    assert states(mail) == [State.FAILED]
+
+
+def test_a_throttle_pauses_the_lane_and_uses_up_no_attempt(alice):
+    bad, later = delivery(alice, title="bad"), delivery(alice)
+    provider = Provider(bad=Throttled("Throttling", retry_after=timedelta(seconds=30)))
+    attempt(provider, bad, later)
+    assert provider.sent == [bad.id]
+    assert list(Delivery.objects.values_list("state", "attempts")) == [(State.PENDING, 0)] * 2
+    assert lanes.is_blocked(Channel.EMAIL)
+
+
+def test_an_outage_closes_the_lane_and_uses_up_no_attempt(alice):
+    mails = [delivery(alice, title="bad") for _ in range(lanes.OUTAGES_TO_CLOSE + 3)]
+    provider = Provider(bad=ProviderDown("ServiceUnavailable"))
+    attempt(provider, *mails)
+    assert len(provider.sent) == lanes.OUTAGES_TO_CLOSE
+    assert set(Delivery.objects.values_list("state", "attempts")) == {(State.PENDING, 0)}
+    attempt(provider, *mails)
+    assert len(provider.sent) == lanes.OUTAGES_TO_CLOSE
+
+
+def test_one_success_opens_the_lane(alice, provider):
+    for _ in range(lanes.OUTAGES_TO_CLOSE - 1):
+        lanes.report_outage(Channel.EMAIL)
+    attempt(provider, delivery(alice))
+    assert not lanes.report_outage(Channel.EMAIL)
+
+
+def test_what_is_not_due_or_not_of_the_channel_is_left_alone(alice, provider):
+    later = delivery(alice, due_at=timezone.now() + timedelta(hours=1))
+    push = delivery(alice, channel=Channel.PUSH)
+    attempt(provider, later, push)
+    assert provider.sent == []
+    assert states(later, push) == [State.PENDING, State.PENDING]
+
+
+def test_what_another_worker_holds_is_left_alone(alice, provider):
+    mail = delivery(alice, state=State.SENDING, lease_until=timezone.now() + timedelta(minutes=5))
+    attempt(provider, mail)
+    assert provider.sent == []
+
+
+def test_a_fault_of_ours_gives_back_what_was_claimed(alice):
+    def no_transport():
+        raise RuntimeError
+
+    mail = delivery(alice)
+    with pytest.raises(RuntimeError):
+        attempts.attempt(Channel.EMAIL, [mail.id], no_transport)
+    mail.refresh_from_db()
+    assert (mail.state, mail.attempts) == (State.PENDING, 0)
+
+
+def test_an_answer_that_comes_after_the_lease_changes_nothing(alice):
+    mail = delivery(alice)
+
+    class Slow(Provider):
+        def send(self, chunk):
+            # Meanwhile the lease ran out, and another worker has it.
+            Delivery.objects.filter(id=mail.id).update(state=State.SENT, attempts=2, provider_id="theirs")
+            yield from super().send(chunk)
+
+    attempt(Slow(), mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.provider_id) == (State.SENT, "theirs")
+
+
+def test_the_kill_switch_keeps_everything_pending(alice, provider):
+    mail = delivery(alice)
+    Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": True})
+    rollout.forget()
+    attempt(provider, mail)
+    assert provider.sent == []
+    assert states(mail) == [State.PENDING]
+
+
+# --- What is no longer wanted when it is sent --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"is_active": False}, Reason.INACTIVE_USER),
+        ({"email": None}, Reason.NO_EMAIL_ADDRESS),
+        ({"notification_preferences": {"email_digest": "never"}}, Reason.DIGEST_NEVER),
+        ({"notification_preferences": {"preferences": {"task_assigned": {"email": False}}}}, Reason.PREFERENCE_OFF),
+    ],
+)
+def test_a_change_of_mind_or_person_is_honoured_at_the_last_moment(alice, provider, change, reason):
+    mail = delivery(alice)
+    User.objects.filter(id=alice.id).update(**change)
+    attempt(provider, mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.reason) == (State.SUPPRESSED, reason)
+    assert provider.sent == []
+
+
+def test_a_suppressed_address_gets_nothing(alice, provider):
+    mail = delivery(alice)
+    suppressions.add("Alice@example.com", SuppressedAddress.Cause.BOUNCE)
+    attempt(provider, mail)
+    mail.refresh_from_db()
+    assert mail.reason == Reason.ADDRESS_SUPPRESSED
+
+
+def test_what_is_too_old_is_stale_and_not_sent_late(alice, provider):
+    mail = delivery(alice, occurred_at=timezone.now() - timedelta(hours=5))
+    attempt(provider, mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.reason) == (State.SUPPRESSED, Reason.STALE)
+
+
+def test_who_has_chosen_a_digest_meanwhile_gets_it_there(alice, provider):
+    mail = delivery(alice)
+    people.store_choices(alice.id, Choices(email_digest=DigestFrequency.DAILY))
+    attempt(provider, mail)
+    mail.refresh_from_db()
+    assert mail.state == State.HELD
+    assert mail.due_at > timezone.now()
+
+
+def test_what_was_read_meanwhile_is_cancelled(alice, provider):
+    mail, held, sent = delivery(alice), delivery(alice, state=State.HELD), delivery(alice, state=State.SENT)
+    dispatch.cancel([one.notification_id for one in (mail, held, sent)], Reason.ALREADY_READ)
+    attempt(provider, mail)
+    assert states(mail, held, sent) == [State.SUPPRESSED, State.SUPPRESSED, State.SENT]
+
+
+def test_a_type_that_the_catalogue_has_dropped_is_not_sent(alice, provider):
+    mail = delivery(alice, type="retired")
+    attempt(provider, mail)
+    mail.refresh_from_db()
+    assert mail.reason == Reason.UNKNOWN_TYPE
+
+
+def test_redis_away_stops_nothing(alice, provider, servers):
+    mail = delivery(alice)
+    servers.valkey.stop()
+    attempt(provider, mail)
+    assert states(mail) == [State.SENT]
