@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.template.loader import get_template
 
 from delivery.rendering import render
+from delivery.transports.registry import OUTBOUND, TRANSPORTS
 from preferences.catalog import TYPES, NotificationType
 from preferences.decisions import Reason
 
@@ -25,7 +27,7 @@ def test_imports_run_one_way():
 
 
 @pytest.mark.parametrize("type_", TYPES, ids=lambda type_: type_.name)
-@pytest.mark.parametrize("part", ["title.txt", "body.txt"])
+@pytest.mark.parametrize("part", ["title.txt", "body.txt", "email.txt", "email.html"])
 def test_every_type_has_its_templates(type_: NotificationType, part):
     assert get_template(f"notifications/{type_.name}/{part}", using="text")
 
@@ -57,3 +59,12 @@ def test_no_module_has_a_name_that_says_nothing():
     modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     assert modules
     assert not [path for path in modules if path.stem in VAGUE]
+
+
+def test_every_outbound_channel_has_its_transport_its_queue_and_a_worker_on_it():
+    procfile = (ROOT / "Procfile").read_text()
+    for channel in OUTBOUND:
+        assert TRANSPORTS[channel]().send
+        queue = settings.OUTBOUND_QUEUES[channel]
+        suffix = queue.removeprefix(settings.OUTBOUND_QUEUE_PREFIX)
+        assert f"--queues ${{OUTBOUND_QUEUE_PREFIX:-notification}}{suffix} " in procfile

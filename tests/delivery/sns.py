@@ -70,7 +70,7 @@ def message(
 
 def subscription(**fields: str) -> dict[str, str]:
     """A signed request to confirm that the topic's messages shall come to us."""
-    usual = {"Type": "SubscriptionConfirmation", "Token": "2336412f37fb", "SubscribeURL": SUBSCRIBE_URL}
+    usual: dict[str, Any] = {"Type": "SubscriptionConfirmation", "Token": "2336412f37fb", "SubscribeURL": SUBSCRIBE_URL}
     return message("You have chosen to subscribe to the topic", **{**usual, **fields})
 
 

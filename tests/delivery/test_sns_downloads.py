@@ -50,11 +50,12 @@ def server(tmp_path, monkeypatch, settings) -> Iterator[Sns]:
     key = sns.key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     pem.write_bytes(sns.certificate(host=HOST).public_bytes(Encoding.PEM) + key)
     listening = _listening(answer, pem)
+    address = ("127.0.0.1", listening.server_port)
     connect = urllib3.util.connection.create_connection
     monkeypatch.setattr(
         urllib3.util.connection,
         "create_connection",
-        lambda _, *rest, **named: connect(listening.server_address, *rest, **named),
+        lambda _, *rest, **named: connect(address, *rest, **named),
     )
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
     monkeypatch.setattr(utils, "_CERT_CACHE", {})
@@ -101,6 +102,11 @@ def test_a_certificate_is_fetched_once_and_kept(server, report, sent):
     assert [post(message(report)), post(message(report))] == [OK, OK]
     assert server.asked == [CERTIFICATE_URL]
     assert states(sent) == [State.DELIVERED]
+
+
+def test_a_failure_that_django_ses_would_remember_is_forgotten(server, report, monkeypatch):
+    monkeypatch.setitem(utils._CERT_CACHE, CERTIFICATE_URL, None)
+    assert post(message(report)) == OK
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ Cause = SuppressedAddress.Cause
 
 
 @pytest.fixture
-def support(settings):
-    settings.STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+def support(db):
     client = Client()
     client.force_login(User.objects.create_superuser("support@example.com", name="Support"))
     return client
