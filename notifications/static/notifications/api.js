@@ -1,9 +1,9 @@
-/** The REST calls of the bell (spec §2) and the token that they carry. */
+/** The REST calls of the bell (spec §2). */
 
 const TIMEOUT = 15_000;
 const PATH = "/api/v1/notifications";
 
-/** `status` 0 means that no answer came: offline, blocked, or too slow. */
+/** `status` 0: no answer came. */
 export class ApiError extends Error {
   constructor(status, code, message, retryAfter = null) {
     super(message);
@@ -11,7 +11,7 @@ export class ApiError extends Error {
   }
 }
 
-/** One token for REST and socket; asked for again only by whoever saw it refused. */
+/** One token for REST and socket. */
 export class Tokens {
   #ask;
   #current = null;
@@ -99,7 +99,7 @@ export class Api {
         body: body === undefined ? undefined : JSON.stringify(body),
         credentials: "omit",
         cache: "no-store",
-        keepalive: method !== "GET", // a row's link leaves the page while its PATCH is on the way
+        keepalive: method !== "GET", // a link leaves the page meanwhile
         signal: AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT)]),
       });
     } catch (error) {

@@ -1,4 +1,4 @@
-/** Full jitter: any delay up to the exponential ceiling, so that ten thousand bells do not come back at once. */
+/** Full jitter, so that ten thousand bells do not come back at once. */
 export function fullJitter(attempt, { base = 2_000, cap = 30_000, random = Math.random } = {}) {
   return random() * Math.min(cap, base * 2 ** attempt);
 }

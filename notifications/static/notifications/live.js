@@ -1,7 +1,4 @@
-/** Frames from the server by whatever way works: the socket, or polling while there is none.
- *
- * Besides the server's own messages it emits `{"type": "page", "page": <list answer>}` when it polls.
- */
+/** Frames from the socket, or, while there is none, `{type: "page", page}` by polling. */
 
 import { spread } from "./backoff.js";
 import { Socket } from "./socket.js";

@@ -1,10 +1,10 @@
-/** One WebSocket to the bell's server (spec §3): reconnects with full jitter, renews its token, notices silence. */
+/** One WebSocket (spec §3): reconnects with full jitter, renews its token, notices silence. */
 
 import { fullJitter } from "./backoff.js";
 
 const PING_EVERY = 25_000;
 const SILENCE = 10_000; // after a ping
-const STEADY = 10_000; // a connection that lasted so long starts the backoff anew
+const STEADY = 10_000; // lasted long enough to start the backoff anew
 const TOO_MANY_SOCKETS_WAIT = 60_000;
 const CLOSE = { badToken: 4401, disabled: 4403, tooMany: 4429 };
 
@@ -23,7 +23,6 @@ export class Socket {
   #tokenRefused = false;
   #running = false;
 
-  /** `onDown(attempts)` after each loss; `onRefused()` when the bell is disabled: then it stays down. */
   constructor({ url, tokens, onFrame, onDown, onRefused }) {
     this.#url = url;
     this.#tokens = tokens;
@@ -48,7 +47,6 @@ export class Socket {
     this.#detach();
   }
 
-  /** A hint like all else on the socket: lost when there is no connection. */
   send(message) {
     if (this.#since && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }

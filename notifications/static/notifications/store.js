@@ -1,10 +1,7 @@
-/** What this browser knows of one user's notifications. Pure state: no network, no DOM, no clock of its own.
- *
- * Two layers. The server's word lies in the entries and in `serverCount`; what the user has just done and the
- * server has not yet confirmed lies above it in `#pending` and `#watermark`. Rolling back is dropping a layer.
- */
+/** What this browser knows: the server's word, and above it, in `#pending` and `#watermark`, what it has not yet
+ * confirmed. Rolling back is dropping that layer. No network, no DOM, no clock. */
 
-/** Sorts as the server's list does: when it was stored (to the microsecond), then by id. */
+/** Sorts as the server's list does, to the microsecond. */
 export function keyOf({ created_at, id }) {
   const fraction = /\.(\d+)/.exec(created_at)?.[1] ?? "";
   const micros = fraction.padEnd(6, "0").slice(3, 6);
@@ -15,22 +12,19 @@ const EVERYTHING = ""; // smaller than any key
 
 export class Store {
   serverCount = null; // null until the server has said it
-  latest = null; // id of the last stored notification we heard of: where a resume starts
+  latest = null; // where a resume starts
   #entries = new Map();
   #sorted = []; // newest first
-  #pending = new Map(); // id -> read (boolean), not yet confirmed
-  #watermark = null; // key; everything up to it counts as read, not yet confirmed
+  #pending = new Map(); // id -> read
+  #watermark = null; // key up to which all counts as read
   #views = { all: newView(), unread: newView() };
   #sequence = 0;
+  #latestKey = EVERYTHING;
 
-  // --- What is shown ---------------------------------------------------------------------------------------
+  // --- What is shown ---
 
   get size() {
     return this.#sorted.length;
-  }
-
-  get newest() {
-    return this.#sorted[0]?.notification.id ?? null;
   }
 
   view(filter) {
@@ -47,7 +41,7 @@ export class Store {
     return this.#pending.get(id) ?? (watermarked || entry.notification.read_at !== null);
   }
 
-  /** The rows of a view, newest first, down to where it was loaded without a gap. */
+  /** Newest first, down to where it was loaded without a gap. */
   rows(filter) {
     const { floor } = this.#views[filter];
     if (floor === null) return [];
@@ -56,7 +50,6 @@ export class Store {
     );
   }
 
-  /** The unread count to show, or null while unknown. */
   get unread() {
     if (this.serverCount === null) return null;
     if (this.#watermark !== null) return this.#unreadAbove(this.#watermark);
@@ -68,39 +61,39 @@ export class Store {
     return Math.max(0, count);
   }
 
-  // --- What the server says --------------------------------------------------------------------------------
+  // --- What the server says ---
 
   /** Returns the ones that were not known. */
   add(notifications) {
     const fresh = notifications.filter(({ id }) => !this.#entries.has(id));
-    for (const notification of fresh) this.#insert(notification);
+    for (const notification of fresh) {
+      this.#insert(notification);
+      this.#hear(notification);
+    }
     return fresh;
   }
 
-  /** Take in one page of the list.
-   *
-   * A first page is the truth for the range that it covers: what was known before it was asked for (`since`, from
-   * `mark()`) and is missing in it is gone, or read where the page held unread ones only.
-   */
-  mergePage(filter, page, { first, since }) {
+  /** The truth for its range: what was known `since` a mark() and is missing is gone, or read. */
+  mergeFirstPage(filter, page, since) {
     const view = this.#views[filter];
-    const pageKeys = page.notifications.map(keyOf);
-    const floor = page.has_more ? pageKeys.at(-1) : EVERYTHING;
-    if (first) {
-      this.#dropAbsent(filter, new Set(page.notifications.map(({ id }) => id)), floor, since);
-      const meets = view.floor !== null && floor <= view.floor;
-      const overlaps = view.floor !== null && pageKeys.some((key) => key >= view.floor && this.#knownBefore(key, since));
-      if (meets || !overlaps) Object.assign(view, { floor, cursor: page.cursor });
-    } else {
-      Object.assign(view, { floor, cursor: page.cursor });
-    }
-    for (const notification of page.notifications) this.#insert(notification);
+    const keys = page.notifications.map(keyOf);
+    const floor = page.has_more ? keys.at(-1) : EVERYTHING;
+    this.#dropAbsent(filter, page.notifications, { floor, since });
+    if (!this.#reachesBelow(view, keys, { floor, since })) Object.assign(view, { floor, cursor: page.cursor });
     view.stale = false;
-    this.serverCount = page.unread_count;
-    if (first && filter === "all") this.latest = this.newest ?? this.latest;
+    this.#takeIn(page);
+    if (page.notifications[0]) this.#hear(page.notifications[0]);
   }
 
-  /** A point in time: entries that come later are not judged by a page that was asked for before. */
+  /** Dropped when the view has been begun anew meanwhile. */
+  mergeNextPage(filter, page, cursor) {
+    const view = this.#views[filter];
+    if (view.cursor !== cursor) return;
+    view.floor = page.has_more ? keyOf(page.notifications.at(-1)) : EVERYTHING;
+    view.cursor = page.cursor;
+    this.#takeIn(page);
+  }
+
   mark() {
     return this.#sequence;
   }
@@ -112,7 +105,7 @@ export class Store {
     }
   }
 
-  /** Returns false when the watermark is not known here, so that the lists must be asked for again. */
+  /** Returns whether the watermark is known here. */
   setReadUpTo(id, readAt) {
     const limit = this.#entries.get(id)?.key;
     if (!limit) return false;
@@ -126,12 +119,12 @@ export class Store {
     this.#sorted = this.#sorted.filter(({ notification }) => notification.id !== id);
   }
 
-  /** After a gap in what we heard: show what there is, ask again when somebody looks. */
+  /** Show what there is, ask again when somebody looks. */
   expire() {
     for (const view of Object.values(this.#views)) view.stale = true;
   }
 
-  /** Forget all but the newest, so that a page left open for weeks stays small. */
+  /** A page left open for weeks stays small. */
   trim(keep) {
     if (this.#sorted.length <= keep) return;
     for (const { notification } of this.#sorted.splice(keep)) this.#entries.delete(notification.id);
@@ -141,7 +134,7 @@ export class Store {
     }
   }
 
-  // --- What the user has just done -------------------------------------------------------------------------
+  // --- What the user has just done ---
 
   begin(id, read) {
     this.#pending.set(id, read);
@@ -153,11 +146,12 @@ export class Store {
       this.serverCount += readAt === null ? 1 : -1;
     }
     this.setRead([id], readAt);
-    this.#pending.delete(id);
+    this.rollback(id, readAt !== null);
   }
 
-  rollback(id) {
-    this.#pending.delete(id);
+  /** Unless the user has changed their mind since. */
+  rollback(id, read) {
+    if (this.#pending.get(id) === read) this.#pending.delete(id);
   }
 
   beginAll() {
@@ -166,7 +160,7 @@ export class Store {
     return newest?.notification.id ?? null;
   }
 
-  /** Returns the ids that this made read; `count` is the server's, taken before what arrived since. */
+  /** Returns the ids that this made read. */
   confirmAll(upTo, readAt, count) {
     const limit = this.#entries.get(upTo)?.key ?? this.#watermark ?? EVERYTHING;
     const changed = this.#idsUpTo(limit).filter((id) => this.get(id).read_at === null);
@@ -180,7 +174,7 @@ export class Store {
     this.#watermark = null;
   }
 
-  // --- Inside ----------------------------------------------------------------------------------------------
+  // --- Inside ---
 
   #insert(notification) {
     const known = this.#entries.get(notification.id);
@@ -191,6 +185,13 @@ export class Store {
     const entry = { key: keyOf(notification), notification, sequence: ++this.#sequence };
     this.#entries.set(notification.id, entry);
     this.#sorted.splice(this.#placeOf(entry.key), 0, entry);
+  }
+
+  #hear(notification) {
+    const key = keyOf(notification);
+    if (key < this.#latestKey) return;
+    this.#latestKey = key;
+    this.latest = notification.id;
   }
 
   #placeOf(key) {
@@ -209,7 +210,20 @@ export class Store {
     return entry?.key === key && entry.sequence <= since;
   }
 
-  #dropAbsent(filter, present, floor, since) {
+  #takeIn(page) {
+    for (const notification of page.notifications) this.#insert(notification);
+    this.serverCount = page.unread_count;
+  }
+
+  /** Whether the view is loaded, without a gap, from this page to further down. */
+  #reachesBelow(view, keys, { floor, since }) {
+    if (view.floor === null || floor <= view.floor) return false;
+    if (view.cursor === null && view.floor !== EVERYTHING) return false; // trimmed: no way on from there
+    return keys.some((key) => key >= view.floor && this.#knownBefore(key, since));
+  }
+
+  #dropAbsent(filter, notifications, { floor, since }) {
+    const present = new Set(notifications.map(({ id }) => id));
     const absent = this.#sorted.filter(
       ({ key, sequence, notification }) => key >= floor && sequence <= since && !present.has(notification.id),
     );

@@ -1,8 +1,4 @@
-/** One connection for all tabs of a browser (Web Locks choose who holds it, BroadcastChannel shares it).
- *
- * A visible tab holds it. When that tab hides, it hands over to another visible one; while all are hidden it is
- * kept for a moment and then paused. Where the browser has no locks (plain http), every tab holds its own.
- */
+/** One connection for all tabs: Web Locks choose a visible one that holds it, BroadcastChannel shares it. */
 
 const HIDDEN_GRACE = 30_000;
 
@@ -17,12 +13,11 @@ export class SharedConnection {
   #queue = null; // AbortController of our place in the queue for the lock
   #grace = null;
   #status = null;
-  #hello = null; // what a tab that comes later is told
+  #latest; // id, for a tab that comes later; undefined before hello
   #resumed = new Set();
   #stopped = new AbortController();
 
-  /** `open({onFrame, onStatus})` starts a connection and returns it (`send`, `stop`). `name` tells users and
-   * servers apart; null shares with nobody. */
+  /** `name` tells users and servers apart; null shares with nobody. */
   constructor({ name, open, onFrame, onStatus }) {
     this.#name = name && `notification-bell:${name}`;
     this.#open = open;
@@ -56,7 +51,7 @@ export class SharedConnection {
   send(message) {
     if (!this.leading) return this.#say({ kind: "send", message });
     if (message.type === "resume") {
-      if (this.#resumed.has(message.after)) return; // the tabs ask for the same gap; once is enough
+      if (this.#resumed.has(message.after)) return; // for another tab
       this.#resumed.add(message.after);
     }
     this.#connection.send(message);
@@ -87,9 +82,7 @@ export class SharedConnection {
     const queue = (this.#queue = new AbortController());
     navigator.locks
       .request(this.#name, { signal: queue.signal }, () => (queue === this.#queue ? this.#lead() : null))
-      .catch((error) => {
-        if (error.name !== "AbortError") throw error;
-      });
+      .catch(({ name }) => name === "AbortError" || this.#lead()); // no locks for this page
   }
 
   /** Holds the lock until the returned promise is settled. */
@@ -110,42 +103,39 @@ export class SharedConnection {
     this.#queue = null;
     this.#connection?.stop();
     this.#connection = null;
-    this.#hello = null;
+    this.#latest = undefined;
     this.#release?.();
   }
 
   #spread(frame) {
     if (frame.type === "hello" || frame.type === "resync") this.#resumed.clear();
-    if (frame.type === "hello") this.#hello = { ...frame };
-    else if (this.#hello) {
-      this.#hello.unread_count = frame.unread_count ?? this.#hello.unread_count;
-      this.#hello.latest = frame.notification?.id ?? this.#hello.latest;
-    }
+    if (frame.type === "hello") this.#latest = frame.latest;
+    if (frame.type === "notification") this.#latest = frame.notification.id;
     this.#say({ kind: "frame", frame });
     this.#onFrame(frame);
   }
 
   #tell(status) {
     this.#status = status;
-    this.#say({ kind: "status", status, hello: this.#hello });
+    this.#say({ kind: "status", status });
     this.#onStatus(status);
   }
 
-  #hear({ kind, frame, message, status, hello }) {
+  #hear({ kind, frame, message, status, latest }) {
     if (kind === "frame") this.#onFrame(frame);
-    else if (kind === "status") this.#heardStatus(status, hello);
+    else if (kind === "status") this.#heardStatus(status, latest);
     else if (kind === "leaving" && !document.hidden) this.#compete();
     else if (this.leading && kind === "send") this.send(message);
     else if (this.leading && kind === "ask") this.#answer();
   }
 
-  #heardStatus(status, hello) {
+  #heardStatus(status, latest) {
     this.#onStatus(status);
-    if (hello) this.#onFrame({ ...hello, relayed: true });
+    if (latest !== undefined) this.#onFrame({ type: "hello", latest, relayed: true });
   }
 
   #answer() {
     if (document.hidden) this.#yield();
-    else this.#say({ kind: "status", status: this.#status, hello: this.#hello });
+    else this.#say({ kind: "status", status: this.#status, latest: this.#latest });
   }
 }

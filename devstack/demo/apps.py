@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.core.checks import Tags, register
+
+from devstack.demo.checks import check_demo_is_local
+
+
+class DemoConfig(AppConfig):
+    """What exists only under DEMO=1."""
+
+    name = "devstack.demo"
+    label = "demo"
+    verbose_name = "Demo"
+
+    def ready(self) -> None:
+        """Have every manage.py command refuse a demo that others could reach."""
+        register(check_demo_is_local, Tags.security)

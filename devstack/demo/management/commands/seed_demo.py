@@ -1,0 +1,67 @@
+"""Put the demo's people into the database; running it again changes nothing that somebody has changed."""
+
+import base64
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Permission
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.utils.crypto import salted_hmac
+
+from devstack.demo.people import EVERYBODY, STAFF, Character, Duty
+from preferences.models import Flag, User
+from preferences.rollout import FLAG
+
+
+class Command(BaseCommand):
+    """Users, admin logins, and the flag that shows the bell."""
+
+    help = "Create the demo's people and admin logins, and turn the bell on for everyone."
+
+    @transaction.atomic
+    def handle(self, *_: Any, **__: Any) -> None:
+        """Seed, and print the admin logins."""
+        newcomers = [character for character in EVERYBODY if _ensure_person(character)]
+        if newcomers:  # a percentage that somebody has set since stays as it is
+            Flag.objects.filter(name=FLAG).update(everyone=True)
+        for duty, character in STAFF.items():
+            self.stdout.write(f"  {character.email:<20} password {_ensure_login(duty, character)}")
+
+
+def _ensure_person(character: Character) -> bool:
+    """Return whether the person is new."""
+    _, created = User.objects.get_or_create(
+        id=character.id, defaults={"name": character.name, "email": character.email, "password": make_password(None)}
+    )
+    return created
+
+
+def _ensure_login(duty: Duty, character: Character) -> str:
+    """Create the login, or give it back its password; return that."""
+    password = _password_of(character)
+    user, _ = User.objects.get_or_create(
+        id=character.id, defaults={"name": character.name, "email": character.email, "is_staff": True}
+    )
+    user.is_superuser = duty is Duty.ADMIN
+    if not user.check_password(password):
+        user.set_password(password)
+    user.save()
+    user.user_permissions.set(_permissions_of(duty))
+    return password
+
+
+def _permissions_of(duty: Duty) -> list[Permission]:
+    """A PM turns the flag; support gets its own rights with the pages that need them."""
+    if duty is not Duty.PM:
+        return []
+    return list(
+        Permission.objects.filter(codename__in=["view_flag", "change_flag"], content_type__app_label="preferences")
+    )
+
+
+def _password_of(character: Character) -> str:
+    """Return 16 letters and digits that follow from SECRET_KEY, so that every start prints the same."""
+    digest = salted_hmac("devstack.demo", character.email, algorithm="sha256").digest()
+    letters = base64.b32encode(digest).decode().lower()
+    return "-".join(letters[start : start + 4] for start in range(0, 16, 4))

@@ -1,0 +1,311 @@
+/** The panel: tabs, the list and its empty, loading, error and offline states, and a way to undo. */
+
+import { element, icon, setAttribute, setText } from "./dom.js";
+import { List } from "./list.js";
+import { Status } from "./live.js";
+import { Row } from "./row.js";
+
+const SKELETONS = 6;
+const TOAST = 10_000; // the server allows an undo for 60 s
+const TICK = 30_000;
+
+export class Panel {
+  #inbox;
+  #translator;
+  #times;
+  #bases;
+  #on;
+  #list;
+  #parts;
+  #why = new Map(); // id -> text shown below the row
+  #days = new WeakMap(); // entry -> its day, until midnight
+  #today = null;
+  #size = 0; // of the whole list; -1 while unknown
+  #ticker = null;
+  #toastTimer = null;
+  #shownUndo = null;
+  #preferences = null;
+
+  constructor({ inbox, translator, times, bases, on }) {
+    this.#inbox = inbox;
+    this.#translator = translator;
+    this.#times = times;
+    this.#bases = bases;
+    this.#on = on;
+    this.#parts = this.#build();
+    this.element = this.#parts.panel;
+    this.#list = new List({
+      scroller: this.#parts.scroller,
+      createRow: (notification) => this.#newRow(notification),
+      describe: (entry) => this.#describe(entry),
+      onNearEnd: () => this.#inbox.error ?? this.#inbox.loadMore(),
+      onWaiting: (n) => this.#showWaiting(n),
+    });
+    this.#parts.scroller.append(this.#parts.tail, this.#parts.state);
+  }
+
+  opened() {
+    this.#ticker = setInterval(() => this.render(), TICK);
+    this.render();
+  }
+
+  closed() {
+    clearInterval(this.#ticker);
+    this.#why.clear();
+    this.#showList();
+    this.#list.reset();
+  }
+
+  say(text) {
+    setText(this.#parts.live, text);
+  }
+
+  /** Called at most once a frame. */
+  render() {
+    const inbox = this.#inbox;
+    const entries = inbox.store.rows(inbox.filter);
+    this.#showHead();
+    this.#showBanner();
+    this.#showState(entries.length);
+    this.#size = inbox.hasMore ? -1 : entries.length;
+    this.#list.update(this.#withDays(entries));
+    if (inbox.undoable !== this.#shownUndo) this.#showUndo(inbox.undoable);
+  }
+
+  failed(key, { status, retryAfter: n }) {
+    this.toast(this.#translator.text(status === 429 && n ? "tooOften" : key, { n }));
+  }
+
+  toast(text, action = null) {
+    const { toast } = this.#parts;
+    toast.replaceChildren(element("span", {}, text), ...(action ? [action] : []));
+    toast.hidden = false;
+    this.say(text);
+    clearTimeout(this.#toastTimer);
+    this.#toastTimer = setTimeout(() => this.#endToast(), TOAST);
+  }
+
+  // --- Parts ---
+
+  #build() {
+    const text = (key) => this.#translator.text(key);
+    const heading = element("h2", { part: "heading", id: "heading" }, text("label"));
+    const markAll = this.#iconButton("mark-all", "checks", "markAll", () => this.#inbox.markAll());
+    const settings = this.#iconButton("settings", "settings", "settings", () => this.#showPreferences());
+    const close = this.#iconButton("close", "close", "close", () => this.#on.close());
+    const header = element("header", { part: "header" }, heading, markAll, settings, close);
+    const tabs = { all: this.#tab("all", text("all")), unread: this.#tab("unread", text("unreadOnly")) };
+    const tablist = element(
+      "div",
+      { part: "tabs", role: "tablist", "aria-label": text("label"), onkeydown: (event) => this.#turnTab(event) },
+      tabs.all,
+      tabs.unread,
+    );
+    const banner = element("p", { part: "banner", hidden: true });
+    const toTop = () => this.#list.toTop();
+    const pill = element("button", { part: "pill", type: "button", hidden: true, onclick: toTop }, "↑ ", element("span"));
+    const scroller = element("div", { part: "list", id: "list", role: "tabpanel", tabindex: "-1" });
+    const state = element("div", { part: "state", hidden: true });
+    const tail = element("div", { part: "tail", hidden: true });
+    const toast = element("div", { part: "toast", hidden: true });
+    const live = element("div", { class: "quiet", "aria-live": "polite" });
+    const body = element("div", { part: "content" }, tablist, banner, pill, scroller, toast);
+    const attributes = { part: "panel", popover: "auto", tabindex: "-1", "aria-labelledby": "heading" };
+    const panel = element("dialog", attributes, header, body, live);
+    return { panel, header, markAll, settings, tabs, banner, pill, scroller, state, tail, toast, live, body };
+  }
+
+  #iconButton(part, picture, key, onclick) {
+    const label = this.#translator.text(key);
+    return element("button", { part: `action ${part}`, type: "button", title: label, "aria-label": label, onclick }, icon(picture));
+  }
+
+  #tab(filter, label) {
+    const count = element("span", { part: "count", "aria-hidden": "true" });
+    const onclick = () => this.#choose(filter);
+    return element("button", { part: "tab", role: "tab", type: "button", id: `tab-${filter}`, "aria-controls": "list", onclick }, label, count);
+  }
+
+  #newRow(notification) {
+    const actions = {
+      follow: (current, event) => this.#follow(current, event),
+      toggleRead: (id) => this.#inbox.setRead(id, !this.#inbox.store.isRead(id)),
+      toggleWhy: (id) => this.#toggleWhy(id),
+    };
+    return new Row(notification, { actions, translator: this.#translator, bases: this.#bases });
+  }
+
+  // --- What is shown ---
+
+  #showHead() {
+    const { markAll, tabs, scroller } = this.#parts;
+    const { filter, store } = this.#inbox;
+    for (const [name, tab] of Object.entries(tabs)) {
+      setAttribute(tab, "aria-selected", String(name === filter));
+      tab.tabIndex = name === filter ? 0 : -1;
+    }
+    setText(tabs.unread.lastChild, store.unread ? badgeText(store.unread, this.#translator) : "");
+    setAttribute(scroller, "aria-labelledby", `tab-${filter}`);
+    setAttribute(markAll, "aria-disabled", String(!store.unread));
+  }
+
+  #showBanner() {
+    const { banner } = this.#parts;
+    const { status, store } = this.#inbox;
+    const offline = !navigator.onLine;
+    const interrupted = status === Status.polling;
+    banner.hidden = !(offline || interrupted) || store.size === 0;
+    setText(banner, banner.hidden ? "" : this.#translator.text(offline ? "offline" : "reconnecting"));
+  }
+
+  #showState(count) {
+    const { state, scroller } = this.#parts;
+    const { loading, error, filter, store } = this.#inbox;
+    const kind = count ? "rows" : error ? "error" : loading || store.view(filter).floor === null ? "loading" : `empty-${filter}`;
+    state.hidden = kind === "rows";
+    setAttribute(scroller, "aria-busy", String(loading));
+    if (state.dataset.kind !== kind) {
+      state.dataset.kind = kind;
+      state.replaceChildren(...this.#stateParts(kind));
+    }
+    this.#showTail(count && (error ? "error" : loading && this.#inbox.hasMore ? "loading" : null));
+  }
+
+  #stateParts(kind) {
+    const text = (key) => this.#translator.text(key);
+    if (kind === "loading") return [element("span", { class: "quiet" }, text("loading")), ...skeletons(SKELETONS)];
+    if (kind === "error") {
+      const key = navigator.onLine ? "loadFailed" : "offline";
+      return [icon("alert"), element("p", {}, text(key)), this.#retryButton()];
+    }
+    if (kind === "rows") return [];
+    const name = kind === "empty-all" ? "emptyAll" : "emptyUnread";
+    return [icon(kind === "empty-all" ? "bell" : "check"), element("p", {}, text(name)), element("small", {}, text(`${name}Hint`))];
+  }
+
+  #showTail(kind) {
+    const { tail } = this.#parts;
+    tail.hidden = !kind;
+    if (tail.dataset.kind === String(kind)) return;
+    tail.dataset.kind = String(kind);
+    if (kind === "error") tail.replaceChildren(element("span", {}, this.#translator.text("loadFailed")), this.#retryButton());
+    else tail.replaceChildren(...(kind ? skeletons(1) : []));
+  }
+
+  #retryButton() {
+    const retry = () => {
+      const more = this.#inbox.store.rows(this.#inbox.filter).length && this.#inbox.hasMore;
+      this.#parts.panel.focus();
+      return more ? this.#inbox.loadMore() : this.#inbox.refresh();
+    };
+    return element("button", { part: "retry", type: "button", onclick: retry }, this.#translator.text("retry"));
+  }
+
+  #showWaiting(n) {
+    const { pill } = this.#parts;
+    pill.hidden = n === 0;
+    if (n) setText(pill.lastChild, this.#translator.text("newItems", { n }));
+  }
+
+  #showUndo(undoable) {
+    this.#shownUndo = undoable;
+    if (!undoable) return this.#endToast();
+    const undo = element("button", { part: "undo", type: "button", onclick: () => this.#inbox.undoMarkAll() }, this.#translator.text("undo"));
+    this.toast(this.#translator.text("marked", { n: undoable.updated }), undo);
+  }
+
+  /** Not while somebody is about to press it. */
+  #endToast() {
+    const { toast } = this.#parts;
+    if (this.#inbox.undoable && toast.matches(":hover, :focus-within")) {
+      this.#toastTimer = setTimeout(() => this.#endToast(), TOAST);
+      return;
+    }
+    clearTimeout(this.#toastTimer);
+    if (toast.matches(":focus-within")) this.#parts.panel.focus();
+    toast.hidden = true;
+    toast.replaceChildren();
+  }
+
+  #withDays(entries) {
+    const now = Date.now();
+    const today = new Date(now).toDateString();
+    if (today !== this.#today) this.#days = new WeakMap();
+    this.#today = today;
+    for (const entry of entries) {
+      if (!this.#days.has(entry)) this.#days.set(entry, this.#times.day(Date.parse(entry.notification.created_at), now));
+      entry.day = this.#days.get(entry);
+    }
+    return entries;
+  }
+
+  #describe({ notification }) {
+    const then = Date.parse(notification.created_at);
+    return {
+      notification,
+      read: this.#inbox.store.isRead(notification.id),
+      ago: this.#times.ago(then, Date.now()),
+      full: this.#times.full(then),
+      why: this.#why.get(notification.id),
+      size: this.#size,
+    };
+  }
+
+  // --- What the user does ---
+
+  #choose(filter) {
+    if (filter === this.#inbox.filter) return;
+    this.#list.reset();
+    this.#inbox.show(filter);
+  }
+
+  #turnTab(event) {
+    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+    event.preventDefault();
+    const other = this.#inbox.filter === "all" ? "unread" : "all"; // of two, either way is the other
+    this.#choose(other);
+    this.#parts.tabs[other].focus();
+  }
+
+  #follow(notification, event) {
+    this.#inbox.setRead(notification.id, true);
+    this.#on.follow(notification, event);
+  }
+
+  async #toggleWhy(id) {
+    if (this.#why.delete(id)) return this.render();
+    this.#why.set(id, "…");
+    this.render();
+    const text = await this.#inbox.explain(id).catch(() => this.#translator.text("whyFailed"));
+    if (!this.#why.has(id)) return;
+    this.#why.set(id, text);
+    this.say(text);
+    this.render();
+  }
+
+  async #showPreferences() {
+    this.#preferences ??= await this.#on.preferences(() => this.#showList({ focus: true })).catch(() => null);
+    if (!this.#preferences) return this.toast(this.#translator.text("preferencesFailed"));
+    const { panel, header, body } = this.#parts;
+    header.hidden = body.hidden = true;
+    panel.insertBefore(this.#preferences.element, this.#parts.live);
+    this.#preferences.opened();
+  }
+
+  #showList({ focus = false } = {}) {
+    const { header, body, settings } = this.#parts;
+    this.#preferences?.element.remove();
+    header.hidden = body.hidden = false;
+    if (focus) settings.focus();
+  }
+}
+
+export function badgeText(count, translator) {
+  return count > 99 ? translator.text("badgeMax") : translator.number(count);
+}
+
+function skeletons(count) {
+  return Array.from({ length: count }, () =>
+    element("div", { part: "skeleton", "aria-hidden": "true" }, element("i"), element("i"), element("i")),
+  );
+}
