@@ -17,7 +17,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection
-from urllib3.exceptions import HTTPError
 
 from notifications import pipeline
 from notifications.event_queue import EventQueue, Received
@@ -27,7 +26,7 @@ from preferences import rollout
 
 logger = logging.getLogger(__name__)
 
-_QUEUE_ERRORS: Final = (ClientError, BotoCoreError, HTTPError)
+_QUEUE_ERRORS: Final = (ClientError, BotoCoreError)
 _PAUSE_SECONDS: Final = 0.5  # between two looks at a gate, a switch, or a queue that does not answer
 _BATCH_BYTES: Final = 512 * 1024  # of bodies, for producers that pack many events into a message
 _BLAME_AFTER: Final = 3  # failures of one batch while PostgreSQL answers
