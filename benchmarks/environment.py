@@ -1,0 +1,141 @@
+"""The system under test: servers, the processes of the Procfile, and the baseline's workers."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final, Self
+
+from honcho.environ import parse_procfile
+
+from benchmarks import cpu
+from benchmarks.queues import Queue
+from devstack.child import Child, spawn
+from devstack.identity import Identity
+from devstack.ports import LOOPBACK, free_port
+from devstack.stack import Servers, Stack, describe
+from devstack.waiting import wait_until
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+LOGS: Final = ROOT / "var" / "bench"
+_STOP_PATIENCE: Final = 15.0  # seconds
+_READY_PATIENCE: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running process of the system, with all that it started."""
+
+    name: str
+    child: Child
+
+    @property
+    def pid(self) -> int:
+        return self.child.process.pid
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hold it still, warm and connected, while a queue is filled; leaving is the start of the race."""
+        os.killpg(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.pid, signal.SIGCONT)
+
+
+class Environment:
+    """Where processes are started. Their output goes to var/bench/<name>.log."""
+
+    def __init__(self, servers: Servers, stack: Stack) -> None:
+        self.stack = stack
+        self._servers = servers
+        self.variables = {**stack.environment_over(os.environ), "LOG_LEVEL": "WARNING"}
+        self._pids = {
+            "SQS emulator": servers.aws.pid,
+            "PostgreSQL": servers.postgres.pid,
+            "Valkey": servers.valkey.pid,
+        }
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(cls) -> Iterator[Self]:
+        """Servers with a fresh database and queues; PostgreSQL as durable as in production."""
+        with tempfile.TemporaryDirectory(prefix="notifications-bench-") as directory:
+            Path(directory).chmod(0o711)  # as root, PostgreSQL runs under another account
+            identity = Identity()
+            with Servers.below(Path(directory), identity, durable=True).running() as servers:
+                stack = describe(servers, identity, port=free_port(), demo=False)
+                os.environ.update(stack.environment)  # the harness calls the emulator too
+                environment = cls(servers, stack)
+                environment.run("manage.py", "migrate", "--verbosity", "0")
+                environment.run("manage.py", "create_queues")
+                yield environment
+
+    def run(self, *command: str) -> str:
+        """Run a Python program to its end and return what it printed."""
+        finished = subprocess.run(
+            [sys.executable, *command], env=self.variables, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return finished.stdout
+
+    @contextlib.contextmanager
+    def process(self, name: str, command: Sequence[str]) -> Iterator[Process]:
+        """A process of the system, for as long as the context lasts."""
+        LOGS.mkdir(parents=True, exist_ok=True)
+        with (LOGS / f"{name}.log").open("wb") as log:
+            child = spawn(command, environment=self.variables, output=log, directory=ROOT)
+        self._pids[name] = child.process.pid
+        try:
+            yield Process(name, child)
+        finally:
+            del self._pids[name]
+            child.stop(patience=_STOP_PATIENCE)
+
+    @contextlib.contextmanager
+    def procfile_process(self, name: str) -> Iterator[Process]:
+        """A process as production runs it."""
+        command = parse_procfile((ROOT / "Procfile").read_text()).processes[name]
+        with self.process(name, ["sh", "-c", f"exec {command}"]) as process:
+            yield process
+
+    @contextlib.contextmanager
+    def web(self) -> Iterator[Process]:
+        """The web process, once it answers."""
+        with self.procfile_process("web") as process:
+            if not wait_until(lambda: self._web_answers() or not process.child.is_alive, seconds=_READY_PATIENCE):
+                raise RuntimeError(f"the web process does not answer; see {LOGS / 'web.log'}")
+            yield process
+
+    def populate(self, users: int) -> list[str]:
+        """Make the users and return a token of each."""
+        tokens: list[str] = json.loads(self.run("-m", "benchmarks.population", str(users)))
+        return tokens
+
+    def queue(self, name: str) -> Queue:
+        """Return a queue by name, whether it is there yet or not."""
+        return Queue(self._servers.aws.queue_url(name), region=self.variables["AWS_DEFAULT_REGION"])
+
+    def cpu(self) -> dict[str, float]:
+        """Return the CPU seconds that each part has used so far, and all other programs of this machine."""
+        own = os.times()
+        used = {name: cpu.seconds(pid) for name, pid in self._pids.items()}
+        used["sockets and harness"] = own.user + own.system
+        return {**used, "other programs": cpu.machine_seconds() - sum(used.values())}
+
+    def _web_answers(self) -> bool:
+        connection = http.client.HTTPConnection(LOOPBACK, int(self.variables["PORT"]), timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
