@@ -5,7 +5,9 @@ a provider is asked. The only possible repeat is a crash between the provider's 
 the lease runs out and the delivery is sent again (spec §6).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any, Final
@@ -13,21 +15,17 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
-from delivery import backoff, lanes
-from delivery.errors import PermanentFailure, ProviderDown, SendFailure, Throttled, TransientFailure
+from delivery import lanes, outcomes
+from delivery.errors import DeadToken, ProviderDown, Throttled
 from delivery.models import Delivery, State
 from delivery.recheck import recheck
 from delivery.transports.contract import Result, Transport
-from preferences import rollout
+from preferences import push_tokens, rollout
 from preferences.catalog import Channel
 from preferences.decisions import Decision
 
 #: Longer than a chunk of 50 takes when every send waits for its full timeout of 10 s.
 LEASE: Final = timedelta(minutes=10)
-#: Failures of its own after which a delivery is given up. Outages and throttles do not count.
-MAX_ATTEMPTS: Final[Mapping[Channel, int]] = {Channel.EMAIL: 8, Channel.PUSH: 5}
-_THROTTLE_PAUSE: Final = timedelta(seconds=2)
-
 _SETTLED: Final = frozenset({State.SENT, State.FAILED, State.SUPPRESSED})
 
 _CLAIM = """
@@ -37,7 +35,7 @@ _CLAIM = """
     WHERE id IN (
         SELECT id FROM deliveries
         WHERE id = ANY(%(ids)s) AND channel = %(channel)s AND state = 'pending' AND due_at <= statement_timestamp()
-        ORDER BY id FOR UPDATE SKIP LOCKED
+        ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )
     RETURNING *
 """
@@ -45,31 +43,65 @@ _CLAIM = """
 
 def attempt(channel: Channel, ids: Collection[int], transport: Callable[[], Transport]) -> None:
     """Send what is due among these deliveries, and record what became of each. Safe to run twice."""
-    if not _may_send(channel):
+    if rollout.current().is_killed:
         return
-    claimed = _claim(channel, ids)
-    unanswered = {delivery.id: delivery for delivery in claimed}
+    claimed = _claim(channel, ids, lanes.grant(channel, len(ids)) if _may_send(channel) else 0)
+    _postpone(channel, set(ids) - {delivery.id for delivery in claimed})
+    asked = {delivery.id: Asked(delivery) for delivery in claimed}
     try:
-        checked = recheck(channel, claimed)
+        checked = recheck(channel, [entry.delivery for entry in asked.values()])
         for delivery, decision in checked.changed:
             _change(delivery, decision)
-            unanswered.pop(delivery.id, None)
+            asked.pop(delivery.id, None)
+        missing = Counter(outgoing.delivery.id for outgoing in checked.ready)
+        for entry in asked.values():
+            entry.outstanding = missing[entry.delivery.id]
         for result in transport().send(checked.ready):
-            unanswered.pop(result.outgoing.delivery.id)
-            _settle(channel, result)
+            _tell(channel, result)
+            entry = asked[result.outgoing.delivery.id]
+            entry.take(result)
+            if entry.outstanding == 0:
+                _settle(asked.pop(entry.delivery.id))
             if not _may_send(channel):
                 break
     finally:
-        _release(unanswered.values())
+        for entry in asked.values():
+            _settle(entry)
+
+
+@dataclass(slots=True)
+class Asked:
+    """A delivery that is being sent: the answers so far, and how many are missing."""
+
+    delivery: Delivery
+    outstanding: int | None = None  # None: nobody was asked yet
+    results: list[Result] = field(default_factory=list)
+
+    def take(self, result: Result) -> None:
+        """Note one answer."""
+        assert self.outstanding
+        self.results.append(result)
+        self.outstanding -= 1
 
 
 def _may_send(channel: Channel) -> bool:
     return not rollout.current().is_killed and not lanes.is_blocked(channel)
 
 
-def _claim(channel: Channel, ids: Collection[int]) -> list[Delivery]:
-    values = {"ids": list(ids), "channel": channel.value, "lease": LEASE}
+def _claim(channel: Channel, ids: Collection[int], limit: int) -> list[Delivery]:
+    if not limit:
+        return []
+    values = {"ids": list(ids), "channel": channel.value, "lease": LEASE, "limit": limit}
     return sorted(Delivery.objects.raw(_CLAIM, values), key=attrgetter("due_at", "id"))
+
+
+def _postpone(channel: Channel, ids: Collection[int]) -> None:
+    """Have workers called again for what the lane has no room for, when it has."""
+    if ids:
+        pause = max(lanes.turn(channel, len(ids)), lanes.PROBE if lanes.is_blocked(channel) else timedelta())
+        now = timezone.now()
+        waiting = Delivery.objects.filter(id__in=ids, channel=channel, state=State.PENDING, due_at__lte=now)
+        waiting.update(due_at=now + pause)
 
 
 def _change(delivery: Delivery, decision: Decision) -> None:
@@ -80,46 +112,23 @@ def _change(delivery: Delivery, decision: Decision) -> None:
         _record(delivery, state=State.SUPPRESSED, reason=decision.reason)
 
 
-def _settle(channel: Channel, result: Result) -> None:
-    """Record the provider's answer, and let the lane know."""
-    delivery = result.outgoing.delivery
+def _settle(asked: Asked) -> None:
+    """Record what the answers make of the delivery; one that was not asked at all goes back as it was."""
+    change = outcomes.conclude(asked.delivery, asked.results, is_complete=asked.outstanding == 0, now=timezone.now())
+    _record(asked.delivery, state=change.state, **change.columns)
+
+
+def _tell(channel: Channel, result: Result) -> None:
+    """Let the lane know how its provider is, and the user's devices which of them is gone."""
     match result.answer:
-        case str(provider_id):
-            _record(delivery, state=State.SENT, provider_id=provider_id)
+        case str():
             lanes.report_success(channel)
-        case PermanentFailure() as failure:
-            _record(delivery, state=State.FAILED, provider_error=failure.code)
         case Throttled() as failure:
-            pause = failure.retry_after or _THROTTLE_PAUSE
-            lanes.pause(channel, pause)
-            _wait(delivery, failure, pause)
-        case ProviderDown() as failure:
+            lanes.pause(channel, outcomes.pause_of(failure))
+        case ProviderDown():
             lanes.report_outage(channel)
-            _wait(delivery, failure, failure.retry_after or lanes.PROBE)
-        case TransientFailure() as failure:
-            _retry(channel, delivery, failure)
-        case failure:
-            raise AssertionError(f"no rule for {failure!r}")
-
-
-def _wait(delivery: Delivery, failure: SendFailure, pause: timedelta) -> None:
-    """Wait for the provider, which uses up no attempt."""
-    due_at = timezone.now() + pause
-    _record(delivery, state=State.PENDING, due_at=due_at, attempts=delivery.attempts - 1, provider_error=failure.code)
-
-
-def _retry(channel: Channel, delivery: Delivery, failure: TransientFailure) -> None:
-    if delivery.attempts >= MAX_ATTEMPTS[channel]:
-        _record(delivery, state=State.FAILED, provider_error=failure.code)
-        return
-    due_at = timezone.now() + backoff.delay(delivery.attempts, retry_after=failure.retry_after)
-    _record(delivery, state=State.PENDING, due_at=due_at, provider_error=failure.code)
-
-
-def _release(deliveries: Iterable[Delivery]) -> None:
-    """Give back what was claimed and never tried."""
-    for delivery in deliveries:
-        _record(delivery, state=State.PENDING, attempts=delivery.attempts - 1)
+        case DeadToken() as failure if result.outgoing.device is not None:
+            push_tokens.prune(result.outgoing.user.id, result.outgoing.device.token, since=failure.since)
 
 
 def _record(delivery: Delivery, *, state: State, **changes: Any) -> None:

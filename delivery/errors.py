@@ -1,6 +1,6 @@
 """How sending fails. A transport translates whatever its provider says into one of these (spec §6 "All outbound")."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 class SendFailure(Exception):
@@ -13,6 +13,14 @@ class SendFailure(Exception):
 
 class PermanentFailure(SendFailure):
     """Trying again would end the same way: it is never retried."""
+
+
+class DeadToken(PermanentFailure):
+    """The provider's own word that this device is gone; `since` (aware) when it says since when."""
+
+    def __init__(self, code: str, *, since: datetime | None = None) -> None:
+        super().__init__(code)
+        self.since = since
 
 
 class TransientFailure(SendFailure):

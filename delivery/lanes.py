@@ -1,12 +1,15 @@
-"""A channel's way to its provider, shared by all workers: open, closed after an outage, or paused by a throttle.
+"""A channel's way to its provider, shared by all workers: open, closed after an outage, or slow after a throttle.
 
-Kept in Redis and forgotten with it: then every worker finds out for itself.
+How fast it is, is a token bucket: settings.OUTBOUND_PER_SECOND fills it, a throttle halves what flows in, and every
+RECOVERY without another throttle doubles it again. Kept in Redis and forgotten with it: then every worker finds out
+for itself.
 """
 
 import logging
 from datetime import timedelta
 from typing import Final
 
+from django.conf import settings
 from redis import Redis, RedisError
 
 from preferences import redis_client
@@ -17,9 +20,81 @@ logger = logging.getLogger(__name__)
 #: Outages in a row, over all workers, that close the lane. While it is closed one chunk goes out each PROBE.
 OUTAGES_TO_CLOSE: Final = 5
 PROBE: Final = timedelta(seconds=10)
+#: What the bucket holds at most. The sweeper comes that often, and what it finds must reach the rate.
+#: Providers bear it: SES lets short bursts pass, FCM counts by the minute.
+BURST: Final = timedelta(seconds=5)
+#: After so long without another throttle a slow lane is twice as fast.
+RECOVERY: Final = timedelta(seconds=30)
+#: Throttles so close together are one: many workers hear it at once.
+ONE_THROTTLE: Final = timedelta(seconds=1)
+#: A turn is never further away: the lane may be faster by then.
+LONGEST_TURN: Final = timedelta(minutes=1)
 _MEMORY: Final = timedelta(minutes=10)  # an outage that nobody has met for so long is over
 _LONGEST_PAUSE: Final = timedelta(minutes=5)
 _TIMEOUT_SECONDS: Final = 1.0
+
+# The bucket is a hash: `tokens` at the instant `at`; `load`, grants of late, forgotten within seconds, that tell the
+# rate of a lane without a limit; `slowed`, the rate that a throttle at `slowed_at` left; `turns`, until when turns are
+# given out. All times are seconds of Redis' own clock, all rates per second; rate 0 is no limit.
+_BUCKET = """
+local limit, burst, recovery, memory = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local function read(field) return tonumber(redis.call('HGET', KEYS[1], field) or '') end
+local function write(field, value) redis.call('HSET', KEYS[1], field, string.format('%.6f', value)) end
+local function keep(answer) redis.call('PEXPIRE', KEYS[1], memory * 1000) return answer end
+local passed = math.max(0, now - (read('at') or now))
+local load = (read('load') or 0) * math.exp(-passed / burst)
+local rate, slowed = limit, read('slowed')
+if slowed then
+  local recovered = slowed * 2 ^ math.floor((now - read('slowed_at')) / recovery)
+  if limit > 0 then rate = math.min(limit, recovered) else rate = recovered end
+end
+local room = math.max(1, rate * burst)
+local tokens = math.min(room, (read('tokens') or room) + passed * rate)
+"""
+
+_GRANT = (
+    _BUCKET
+    + """
+local wanted = tonumber(ARGV[5])
+local granted = wanted
+if rate > 0 then
+  granted = math.min(wanted, math.floor(tokens))
+  write('tokens', tokens - granted)
+end
+write('load', load + granted)
+write('at', now)
+return keep(granted)
+"""
+)
+
+_SLOW_DOWN = (
+    _BUCKET
+    + """
+local one_throttle = tonumber(ARGV[5])
+if slowed and now - read('slowed_at') < one_throttle then return 0 end
+if rate == 0 then rate = load / burst end
+write('slowed', math.max(1, rate / 2))
+write('slowed_at', now)
+write('tokens', 0)
+write('load', load)
+write('at', now)
+return keep(1)
+"""
+)
+
+# Answers milliseconds.
+_TURN = (
+    _BUCKET
+    + """
+local count, longest = tonumber(ARGV[5]), tonumber(ARGV[6])
+if rate == 0 then return 0 end
+local turn = math.min(math.max(now, read('turns') or now) + count / rate, now + longest)
+write('turns', turn)
+return keep(math.ceil((turn - now) * 1000))
+"""
+)
 
 
 def is_blocked(channel: Channel) -> bool:
@@ -29,6 +104,21 @@ def is_blocked(channel: Channel) -> bool:
     except RedisError as error:
         _log(error)
         return False
+
+
+def grant(channel: Channel, wanted: int) -> int:
+    """Take up to `wanted` sends out of the lane's bucket; return how many there were, all when Redis is away.
+
+    The rest has its turn after `turn`.
+    """
+    granted = _ask(_GRANT, channel, wanted)
+    return wanted if granted is None else granted
+
+
+def turn(channel: Channel, count: int) -> timedelta:
+    """Give `count` sends that were not granted their place behind all others; return how far away it is."""
+    milliseconds = _ask(_TURN, channel, count, LONGEST_TURN.total_seconds())
+    return timedelta(milliseconds=milliseconds or 0)
 
 
 def report_outage(channel: Channel) -> bool:
@@ -48,7 +138,7 @@ def report_outage(channel: Channel) -> bool:
 
 
 def report_success(channel: Channel) -> None:
-    """The provider answers: the lane is open."""
+    """The provider answers: the lane is open, and as slow as it was."""
     try:
         if _redis().delete(_key(channel, "outages"), _key(channel, "blocked")):
             logger.warning("lane open", extra={"channel": channel})
@@ -57,11 +147,24 @@ def report_success(channel: Channel) -> None:
 
 
 def pause(channel: Channel, duration: timedelta) -> None:
-    """The provider wants fewer of us: nobody sends for so long."""
+    """The provider wants fewer of us: nobody sends for so long, and after it half as fast for a while."""
+    _ask(_SLOW_DOWN, channel, ONE_THROTTLE.total_seconds())
     try:
         _redis().set(_key(channel, "blocked"), "throttled", px=min(duration, _LONGEST_PAUSE))
     except RedisError as error:
         _log(error)
+
+
+def _ask(script: str, channel: Channel, *arguments: float) -> int | None:
+    """Run one atomic step on the channel's bucket; None when Redis is away."""
+    limit = settings.OUTBOUND_PER_SECOND.get(channel, 0)
+    times = (BURST.total_seconds(), RECOVERY.total_seconds(), _MEMORY.total_seconds())
+    values = [str(value) for value in (limit, *times, *arguments)]
+    try:
+        return int(_redis().eval(script, 1, _key(channel, "bucket"), *values))
+    except RedisError as error:
+        _log(error)
+        return None
 
 
 def _key(channel: Channel, what: str) -> str:

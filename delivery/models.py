@@ -4,7 +4,7 @@ from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 #: The type of a delivery that gathers others.
@@ -52,6 +52,9 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     provider_id = models.CharField(max_length=200, default="", db_default="", help_text="The provider's message id.")
     provider_error = models.CharField(max_length=255, default="", db_default="", help_text="Its latest refusal.")
+    devices = models.JSONField(
+        default=dict, db_default=Value({}, models.JSONField()), help_text="Of a push: each device's final answer."
+    )
     digest = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="items", db_index=False)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now(), help_text="When the state changed last.")

@@ -4,18 +4,22 @@ It asks the same pure `decide` as the pipeline, with the user's choices, address
 notification was read meanwhile is told by the inbox, which cancels what waits (dispatch.cancel).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
 
-from delivery import recipients
+from delivery import badges, recipients
 from delivery.models import Delivery, State
 from delivery.transports.contract import Outgoing
+from preferences import push_tokens
 from preferences.catalog import CATALOG, Channel
 from preferences.decisions import Decision, Outcome, Reason, Recipient, decide
 from preferences.models import User
+
+#: A delivery with what was decided about it instead.
+Refused = tuple[Delivery, Decision]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,33 +27,51 @@ class Checked:
     """What may go, and what may not any more, with what was decided about it instead."""
 
     ready: list[Outgoing] = field(default_factory=list)
-    changed: list[tuple[Delivery, Decision]] = field(default_factory=list)
+    changed: list[Refused] = field(default_factory=list)
 
 
 def recheck(channel: Channel, deliveries: Sequence[Delivery]) -> Checked:
     """Decide anew for each delivery, and for each item of those that are digests."""
-    now = timezone.now()
     users = User.objects.in_bulk({delivery.user_id for delivery in deliveries})
-    now_known = recipients.load(users)
+    known = recipients.load(users)
+    unread = badges.count(users) if channel is Channel.PUSH else {}
+    now = timezone.now()
     checked = Checked()
     for delivery in deliveries:
-        recipient = now_known.get(delivery.user_id)
-        items = (
-            list(delivery.items.filter(state=State.HELD).order_by("occurred_at", "id")) if delivery.is_digest else []
-        )
-        decided = [(item, decide_again(channel, item, recipient, now)) for item in items]
-        wanted = [item for item, decision in decided if decision.outcome is not Outcome.SUPPRESS]
-        refused = [(item, decision) for item, decision in decided if decision.outcome is Outcome.SUPPRESS]
-        checked.changed.extend(refused)
+        recipient = known.get(delivery.user_id)
+        items: Sequence[Delivery] = ()
         if delivery.is_digest:
-            decision = _of_digest(wanted, refused)
+            items, refused = _items(delivery, recipient, now)
+            checked.changed.extend(refused)
+            decision = _of_digest(items, refused)
         else:
             decision = decide_again(channel, delivery, recipient, now)
         if decision.outcome is Outcome.SEND:
-            checked.ready.append(Outgoing(delivery, users[delivery.user_id], wanted))
+            user = users[delivery.user_id]
+            checked.ready.extend(_addressed(channel, delivery, user, items, badge=unread.get(user.id, 0)))
         else:
             checked.changed.append((delivery, decision))
     return checked
+
+
+def _addressed(
+    channel: Channel, delivery: Delivery, user: User, items: Sequence[Delivery], *, badge: int
+) -> Iterator[Outgoing]:
+    """Return one to the user's address, or one to each device that has given no final answer yet."""
+    if channel is not Channel.PUSH:
+        yield Outgoing(delivery, user, items)
+        return
+    for device in push_tokens.devices(user.push_tokens):
+        if device.device_id not in delivery.devices:
+            yield Outgoing(delivery, user, device=device, badge=badge)
+
+
+def _items(digest: Delivery, recipient: Recipient | None, now: datetime) -> tuple[list[Delivery], list[Refused]]:
+    """Return what the digest gathers and is still wanted, and what is not."""
+    held = digest.items.filter(state=State.HELD).order_by("occurred_at", "id")
+    decided = [(item, decide_again(Channel.EMAIL, item, recipient, now)) for item in held]
+    wanted = [item for item, decision in decided if decision.outcome is not Outcome.SUPPRESS]
+    return wanted, [(item, decision) for item, decision in decided if decision.outcome is Outcome.SUPPRESS]
 
 
 def decide_again(channel: Channel, delivery: Delivery, recipient: Recipient | None, now: datetime) -> Decision:
@@ -62,7 +84,7 @@ def decide_again(channel: Channel, delivery: Delivery, recipient: Recipient | No
     return decide(type_, recipient, actor_id=None, occurred_at=occurred_at, now=now)[channel]
 
 
-def _of_digest(wanted: Sequence[Delivery], refused: Sequence[tuple[Delivery, Decision]]) -> Decision:
+def _of_digest(wanted: Sequence[Delivery], refused: Sequence[Refused]) -> Decision:
     """A digest goes out when anything is left to say, and else for the reason that took the first item away."""
     if wanted:
         return Decision(Reason.PREFERENCE_ON)

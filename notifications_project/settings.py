@@ -141,6 +141,11 @@ OUTBOUND_QUEUES = {"email": f"{OUTBOUND_QUEUE_PREFIX}-email", "push": f"{OUTBOUN
 MAINTENANCE_QUEUE = f"{OUTBOUND_QUEUE_PREFIX}-maintenance"
 #: Longer than the longest task, or SQS hands it to a second worker.
 OUTBOUND_VISIBILITY_TIMEOUT = timedelta(minutes=15)
+#: What all workers of a channel send together at most; 0 is no limit (delivery/lanes.py).
+OUTBOUND_PER_SECOND = {
+    "email": env.float("EMAIL_PER_SECOND", default=0),
+    "push": env.float("PUSH_PER_SECOND", default=0),
+}
 
 CELERY_BROKER_URL = f"sqs://{urlsplit(SQS_ENDPOINT_URL).netloc}"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -182,6 +187,26 @@ if _ses_endpoint_url := env.str("SES_ENDPOINT_URL", default=""):  # empty: the r
     AWS_SES_REGION_ENDPOINT_URL = _ses_endpoint_url
 AWS_SES_AUTO_THROTTLE = None  # it sleeps in the worker; delivery/lanes.py slows down instead
 AWS_SES_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1})
+
+# --- Push: FCM through pyfcm, APNs through aioapns ----------------------------------------------------------
+
+#: How long one push waits for its provider's answer.
+PUSH_TIMEOUT = timedelta(seconds=env.float("PUSH_TIMEOUT_SECONDS", default=10))
+FCM_PROJECT_ID = env.str("FCM_PROJECT_ID", default="")  # empty: the service account's own
+#: A service account's key, itself or its file; neither: no push to Android.
+FCM_SERVICE_ACCOUNT_JSON = env.str("FCM_SERVICE_ACCOUNT_JSON", default="")
+FCM_SERVICE_ACCOUNT_FILE = env.str("FCM_SERVICE_ACCOUNT_FILE", default="")
+FCM_ENDPOINT_URL = env.str("FCM_ENDPOINT_URL", default="").rstrip("/")  # empty: Google's
+FCM_CONNECTIONS = env.int("FCM_CONNECTIONS", default=16)  # of one process, each with one push at a time
+#: The .p8 key, itself or its file; neither: no push to iOS.
+APNS_KEY = env.str("APNS_KEY", default="", multiline=True)
+APNS_KEY_FILE = env.str("APNS_KEY_FILE", default="")
+APNS_KEY_ID = env.str("APNS_KEY_ID", default="")
+APNS_TEAM_ID = env.str("APNS_TEAM_ID", default="")
+APNS_TOPIC = env.str("APNS_TOPIC", default="")  # the app's bundle id
+APNS_HOST = env.str("APNS_HOST", default="api.push.apple.com")
+APNS_PORT = env.int("APNS_PORT", default=443)
+APNS_CA_FILE = env.str("APNS_CA_FILE", default="")  # PEM; empty: the system's
 
 # --- Authentication (spec §2 "Auth") -----------------------------------------------------------------------
 

@@ -63,7 +63,8 @@ def call(
     refuses: Iterable[ErrorCode] = (),
     parameters: Iterable[OpenApiParameter] = (),
 ) -> Callable[[Method], Method]:
-    """Declare a handler: it may be called so often per user, takes a body and a query, and answers with 200.
+    """Declare a handler: it may be called so often per user, takes a body and a query, and answers with 200; with 204
+    when `answer` is None.
 
     `refuses` are its own error codes, beside those that every call has. The name counts the calls in Redis and is
     the operation's id in the documentation; the docstring is its text.
@@ -72,7 +73,7 @@ def call(
         operation_id=name,
         request={"application/json": takes} if takes else None,
         parameters=[*([query] if query else []), *parameters, *_HEADERS],
-        responses={200: answer, **_refusals({*_EVERY_CALL, *refuses})},
+        responses={200 if answer else 204: answer, **_refusals({*_EVERY_CALL, *refuses})},
     )
 
     def declare(method: Method) -> Method:

@@ -4,6 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
@@ -51,7 +52,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         db_table = "users"
-        indexes: ClassVar = [models.Index(fields=["preferences_changed_at"], name="idx_users_preferences_changed")]
+        indexes: ClassVar = [
+            models.Index(fields=["preferences_changed_at"], name="idx_users_preferences_changed"),
+            GinIndex(
+                fields=["push_tokens"], opclasses=["jsonb_path_ops"], name="idx_users_push_tokens"
+            ),  # who holds it
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -1,13 +1,16 @@
-"""Addresses of who wants what, of the way out of mail, and of the API's documentation."""
+"""Addresses of who wants what, of their devices, of the way out of mail, and of the API's documentation."""
 
 from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from preferences import unsubscribe, unsubscribe_page
 from preferences.api import Preferences
+from preferences.push_tokens_api import PushToken, PushTokens
 
 urlpatterns: list[URLPattern] = [
     path("api/v1/notifications/preferences", Preferences.as_view()),
+    path("api/v1/push-tokens", PushTokens.as_view()),
+    path("api/v1/push-tokens/<path:device_id>", PushToken.as_view()),  # any printable ASCII, a slash too
     path(f"{unsubscribe.PATH}<str:token>", unsubscribe_page.page),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view()),  # split: the page holds no script of its own (CSP)

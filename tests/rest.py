@@ -11,6 +11,7 @@ from preferences.models import User
 
 NOTIFICATIONS = "/api/v1/notifications"
 PREFERENCES = f"{NOTIFICATIONS}/preferences"
+PUSH_TOKENS = "/api/v1/push-tokens"
 _addresses = (f"203.0.113.{number % 250}" for number in itertools.count(1))  # each caller fails on its own account
 
 

@@ -7,20 +7,23 @@ from typing import Protocol
 from delivery.errors import SendFailure
 from delivery.models import Delivery
 from preferences.models import User
+from preferences.push_tokens import Device
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A delivery that is ready to go, its addressee, and what it gathers when it is a digest."""
+    """A delivery that is ready to go, and where to: to its user's address, or to one of the user's devices."""
 
     delivery: Delivery
     user: User
-    items: Sequence[Delivery] = ()
+    items: Sequence[Delivery] = ()  # what it gathers, when it is a digest
+    device: Device | None = None  # of a push
+    badge: int = 0  # how many the user has not read, on the icon of a phone
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The provider's answer for one delivery: its message id, or why it was not taken."""
+    """The provider's answer: its message id, or why it took nothing."""
 
     outgoing: Outgoing
     answer: str | SendFailure
@@ -30,9 +33,9 @@ class Transport(Protocol):
     """Talks to one provider."""
 
     def send(self, chunk: Sequence[Outgoing]) -> Iterator[Result]:
-        """Send each delivery once, and yield each answer as soon as it is there.
+        """Send each once, and yield each answer as soon as it is there, in any order, within 10 s.
 
-        Never retries, never sleeps, never raises for one delivery's sake: all that is up to delivery/attempts.py,
-        which may also stop asking in the middle of a chunk. Each answer comes within settings.SEND_TIMEOUT.
+        Never retries, never sleeps, never raises for the sake of one: all that is up to delivery/attempts.py, which
+        may also stop asking in the middle of a chunk.
         """
         ...

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 from waffle.models import Switch
 
-from delivery import attempts, dispatch, lanes, suppressions
+from delivery import attempts, dispatch, lanes, outcomes, suppressions
 from delivery.errors import PermanentFailure, ProviderDown, Throttled, TransientFailure
 from delivery.models import Delivery, State, SuppressedAddress
 from delivery.transports.contract import Result
@@ -73,7 +73,7 @@ def test_a_transient_failure_is_tried_again_later(alice):
 
 
 def test_attempts_of_its_own_come_to_an_end(alice):
-    mail = delivery(alice, title="bad", attempts=attempts.MAX_ATTEMPTS[Channel.EMAIL] - 1)
+    mail = delivery(alice, title="bad", attempts=outcomes.MAX_ATTEMPTS[Channel.EMAIL] - 1)
     attempt(Provider(bad=TransientFailure("greylisted")), mail)
     assert states(mail) == [State.FAILED]
 
@@ -95,6 +95,23 @@ def test_an_outage_closes_the_lane_and_uses_up_no_attempt(alice):
     assert set(Delivery.objects.values_list("state", "attempts")) == {(State.PENDING, 0)}
     attempt(provider, *mails)
     assert len(provider.sent) == lanes.OUTAGES_TO_CLOSE
+
+
+def test_what_meets_a_closed_lane_is_called_for_again_when_it_may_be_open(alice, provider):
+    mail = delivery(alice)
+    lanes.pause(Channel.EMAIL, timedelta(seconds=30))
+    attempt(provider, mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.attempts) == (State.PENDING, 0)
+    assert timezone.now() < mail.due_at <= timezone.now() + timedelta(minutes=1)
+
+
+def test_a_lane_with_a_limit_takes_what_it_grants_and_the_rest_gets_its_turn(alice, provider, settings):
+    settings.OUTBOUND_PER_SECOND = {"email": 1}
+    mails = [delivery(alice) for _ in range(8)]
+    attempt(provider, *mails)
+    assert len(provider.sent) == 5  # five seconds' worth
+    assert Delivery.objects.filter(state=State.PENDING, due_at__gt=timezone.now()).count() == 3
 
 
 def test_one_success_opens_the_lane(alice, provider):

@@ -13,7 +13,7 @@ from drf_spectacular.generators import SchemaGenerator
 from notifications import health, inbox
 from preferences.authentication import issue_token
 from tests.notifications.rows import NOON, stored
-from tests.rest import NOTIFICATIONS, PREFERENCES, Caller, details, refusal
+from tests.rest import NOTIFICATIONS, PREFERENCES, PUSH_TOKENS, Caller, details, refusal
 
 CALLS = [
     ("GET", NOTIFICATIONS),
@@ -25,7 +25,10 @@ CALLS = [
     ("GET", f"{NOTIFICATIONS}/bell"),
     ("GET", PREFERENCES),
     ("PUT", PREFERENCES),
+    ("POST", PUSH_TOKENS),
+    ("DELETE", f"{PUSH_TOKENS}/phone"),
 ]
+_IN_PATH = {"ntf_0": "{notification_id}", "phone": "{device_id}"}
 
 
 def broken(*_: Any, **__: Any) -> None:
@@ -236,14 +239,17 @@ def test_the_document_is_written_without_a_warning(capsys):
 
 def test_every_address_of_the_issue_is_documented(document):
     documented = {(method.upper(), path) for path, calls in document["paths"].items() for method in calls}
-    assert documented == {(method, path.replace("ntf_0", "{notification_id}")) for method, path in CALLS}
+    assert documented == {
+        (method, "/".join(_IN_PATH.get(part, part) for part in path.split("/"))) for method, path in CALLS
+    }
 
 
 def test_every_call_documents_its_token_and_its_refusals(document):
     for path, calls in document["paths"].items():
         for call in calls.values():
             assert call["security"] == [{"bearer": []}], path
-            assert {"200", "401", "429", "500", "503"} <= call["responses"].keys(), path
+            assert {"401", "429", "500", "503"} <= call["responses"].keys(), path
+            assert {"200", "204"} & call["responses"].keys(), path
 
 
 def test_answers_are_as_documented(document, alice, bob):
@@ -263,6 +269,12 @@ def test_answers_are_as_documented(document, alice, bob):
         response = call(method.upper(), NOTIFICATIONS + path.format(notification_id=row), body)
         assert response.status_code == 200
         check(document, NOTIFICATIONS + path, method, response)
+
+
+def test_a_registration_is_as_documented(document, alice):
+    phone = {"platform": "android", "token": "t", "device_id": "phone"}
+    check(document, PUSH_TOKENS, "post", Caller(alice).post(PUSH_TOKENS, phone))
+    check(document, PUSH_TOKENS, "post", Caller(alice).post(PUSH_TOKENS, {}))
 
 
 def test_refusals_are_as_documented(document, alice):

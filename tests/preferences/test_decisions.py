@@ -70,9 +70,9 @@ def test_what_another_person_did_is_told():
     ],
 )  # fmt: skip
 def test_a_reason_against_one_channel_leaves_the_others_alone(fields, channel, reason):
-    by_channel = dict(decided(**fields))
-    assert by_channel.pop(channel).reason is reason
-    assert Reason.PREFERENCE_ON in {decision.reason for decision in by_channel.values()}
+    decisions = decided(**fields)
+    assert decisions[channel].reason is reason
+    assert Reason.PREFERENCE_ON in {decisions[other].reason for other in set(Channel) - {channel}}
 
 
 def test_a_daily_digest_holds_the_mail_until_the_users_own_nine_oclock():
