@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Final
 
 from django.conf import settings
@@ -9,7 +10,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notifications import api_shapes, cursors, ids, inbox
+from notifications import api_shapes, cursors, ids, inbox, trace
 from notifications.inbox import Position, Status
 from preferences import rollout
 from preferences.api_calls import ApiView, call
@@ -70,6 +71,26 @@ class NotificationDetail(ApiView):
         if item is None:
             raise NotFound
         return Response(item.as_json())
+
+
+class Explanation(ApiView):
+    """/api/v1/notifications/{notification_id}/explanation."""
+
+    @call(
+        "explain_notification",
+        per_minute=60,
+        parameters=[api_shapes.ID_IN_PATH],
+        answer=api_shapes.Explanation,
+        refuses=[ErrorCode.NOT_FOUND],
+    )
+    def get(self, request: Request, notification_id: str) -> Response:
+        """Why you got this notification."""
+        with _or_not_found():
+            explanation = trace.explain(self.user.id, _well_formed(notification_id))
+        if explanation is None:
+            raise NotFound
+        channels = [asdict(channel) for channel in explanation.channels]
+        return Response({"id": notification_id, "sentence": explanation.sentence, "channels": channels})
 
 
 class Read(ApiView):

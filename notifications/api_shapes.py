@@ -9,6 +9,8 @@ from rest_framework import serializers
 from notifications import ids
 from notifications.inbox import Status
 from preferences.api_input import Body, Query, QueryInteger, Text
+from preferences.catalog import Channel
+from preferences.decisions import Outcome, Reason
 
 _ID: Final = {"type": "string", "pattern": f"^{ids.PATTERN.pattern}$"}
 
@@ -85,6 +87,23 @@ class Notification(serializers.Serializer[Any]):
     resource = About(allow_null=True)
     read_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
+
+
+class ChannelExplanation(serializers.Serializer[Any]):
+    """What was decided for one channel."""
+
+    channel = serializers.ChoiceField([channel.value for channel in Channel])
+    outcome = serializers.ChoiceField([outcome.value for outcome in Outcome])
+    reason = serializers.ChoiceField([reason.value for reason in Reason])
+    sentence = serializers.CharField()
+
+
+class Explanation(serializers.Serializer[Any]):
+    """Why you got a notification; `channels` is empty once the decision is pruned."""
+
+    id = NotificationId()
+    sentence = serializers.CharField()
+    channels = ChannelExplanation(many=True)
 
 
 class NotificationPage(serializers.Serializer[Any]):

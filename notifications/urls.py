@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_NOTIFICATIONS}/read-all/undo", api.UndoReadAll.as_view()),
     # Any text, so that a malformed id is refused like an unknown one: after the token, with the same 404.
     path(f"{_NOTIFICATIONS}/<str:notification_id>", api.NotificationDetail.as_view()),
+    path(f"{_NOTIFICATIONS}/<str:notification_id>/explanation", api.Explanation.as_view()),
     path(f"{_NOTIFICATIONS}/<str:notification_id>/read", api.Read.as_view()),
     path(f"{_NOTIFICATIONS}/<str:notification_id>/unread", api.Unread.as_view()),
 ]
