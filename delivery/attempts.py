@@ -6,9 +6,10 @@ the lease runs out and the delivery is sent again (spec §6).
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from delivery import lanes, outcomes
 from delivery.errors import DeadToken, ProviderDown, Throttled
 from delivery.models import Delivery, State
 from delivery.recheck import recheck
-from delivery.transports.contract import Result, Transport
+from delivery.transports.contract import Outgoing, Result, Transport
 from preferences import push_tokens, rollout
 from preferences.catalog import Channel
 from preferences.decisions import Decision
@@ -45,28 +46,46 @@ def attempt(channel: Channel, ids: Collection[int], transport: Callable[[], Tran
     """Send what is due among these deliveries, and record what became of each. Safe to run twice."""
     if rollout.current().is_killed:
         return
-    claimed = _claim(channel, ids, lanes.grant(channel, len(ids)) if _may_send(channel) else 0)
+    claimed = _claim(channel, ids, 0 if lanes.is_blocked(channel) else lanes.grant(channel, len(ids)))
     _postpone(channel, set(ids) - {delivery.id for delivery in claimed})
     asked = {delivery.id: Asked(delivery) for delivery in claimed}
     try:
-        checked = recheck(channel, [entry.delivery for entry in asked.values()])
+        checked = recheck(channel, claimed)
         for delivery, decision in checked.changed:
             _change(delivery, decision)
             asked.pop(delivery.id, None)
         missing = Counter(outgoing.delivery.id for outgoing in checked.ready)
         for entry in asked.values():
             entry.outstanding = missing[entry.delivery.id]
-        for result in transport().send(checked.ready):
-            _tell(channel, result)
+        for result in _send(checked.ready, transport()):
             entry = asked[result.outgoing.delivery.id]
             entry.take(result)
             if entry.outstanding == 0:
                 _settle(asked.pop(entry.delivery.id))
-            if not _may_send(channel):
-                break
     finally:
         for entry in asked.values():
             _settle(entry)
+
+
+def _send(ready: Sequence[Outgoing], transport: Transport) -> Iterator[Result]:
+    """Send lane by lane; a lane that closes on the way is left at once."""
+    for lane, chunk in groupby(sorted(ready, key=_lane_of), key=_lane_of):
+        if not _may_send(lane):
+            continue
+        for result in transport.send(list(chunk)):
+            _tell(lane, result)
+            yield result
+            if not _may_send(lane):
+                break
+
+
+def _lane_of(outgoing: Outgoing) -> str:
+    channel, device = outgoing.delivery.channel, outgoing.device
+    return f"{channel}:{device.platform}" if device else channel
+
+
+def _may_send(lane: str) -> bool:
+    return not rollout.current().is_killed and not lanes.is_blocked(lane)
 
 
 @dataclass(slots=True)
@@ -84,10 +103,6 @@ class Asked:
         self.outstanding -= 1
 
 
-def _may_send(channel: Channel) -> bool:
-    return not rollout.current().is_killed and not lanes.is_blocked(channel)
-
-
 def _claim(channel: Channel, ids: Collection[int], limit: int) -> list[Delivery]:
     if not limit:
         return []
@@ -97,11 +112,11 @@ def _claim(channel: Channel, ids: Collection[int], limit: int) -> list[Delivery]
 
 def _postpone(channel: Channel, ids: Collection[int]) -> None:
     """Have workers called again for what the lane has no room for, when it has."""
-    if ids:
-        pause = max(lanes.turn(channel, len(ids)), lanes.PROBE if lanes.is_blocked(channel) else timedelta())
-        now = timezone.now()
-        waiting = Delivery.objects.filter(id__in=ids, channel=channel, state=State.PENDING, due_at__lte=now)
-        waiting.update(due_at=now + pause)
+    now = timezone.now()
+    due = Delivery.objects.filter(id__in=ids, channel=channel, state=State.PENDING, due_at__lte=now)
+    if count := due.count() if ids else 0:
+        pause = lanes.PROBE if lanes.is_blocked(channel) else timedelta()
+        due.update(due_at=now + max(pause, lanes.turn(channel, count)))
 
 
 def _change(delivery: Delivery, decision: Decision) -> None:
@@ -118,15 +133,15 @@ def _settle(asked: Asked) -> None:
     _record(asked.delivery, state=change.state, **change.columns)
 
 
-def _tell(channel: Channel, result: Result) -> None:
+def _tell(lane: str, result: Result) -> None:
     """Let the lane know how its provider is, and the user's devices which of them is gone."""
     match result.answer:
         case str():
-            lanes.report_success(channel)
+            lanes.report_success(lane)
         case Throttled() as failure:
-            lanes.pause(channel, outcomes.pause_of(failure))
+            lanes.pause(lane, outcomes.pause_of(failure))
         case ProviderDown():
-            lanes.report_outage(channel)
+            lanes.report_outage(lane)
         case DeadToken() as failure if result.outgoing.device is not None:
             push_tokens.prune(result.outgoing.user.id, result.outgoing.device.token, since=failure.since)
 

@@ -9,6 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -48,8 +49,9 @@ def collect() -> int:
     """Make every digest that is due, late ones too, and call workers for them; return how many."""
     reconsider()
     count = 0
-    while periods := list(_due_periods(timezone.now())):
-        due = _make(periods)
+    periods = _due_periods(timezone.now())
+    while some := list(islice(periods, _USERS)):
+        due = _make(some)
         dispatch.wake(due)
         count += len(due)
     return count
@@ -84,7 +86,8 @@ def _move(delivery: Delivery, decision: Decision, now: datetime) -> None:
 def _due_periods(now: datetime) -> Iterator[Period]:
     """Return whose digests are due. What several periods left behind, because beat was down, goes into the last."""
     held = Delivery.objects.filter(state=State.HELD, digest=None, due_at__lte=now)
-    for user_id, until in held.values_list("user_id").annotate(until=Max("due_at")).order_by("user_id")[:_USERS]:
+    users = held.values_list("user_id").annotate(until=Max("due_at")).order_by("user_id")
+    for user_id, until in users.iterator(chunk_size=_USERS):
         yield Period(user_id, until)
 
 

@@ -1,4 +1,6 @@
-"""A channel's way to its provider, shared by all workers: open, closed after an outage, or slow after a throttle.
+"""The way to a provider, shared by all workers: open, closed after an outage, or slow after a throttle.
+
+A lane is named by its channel, or, where a channel has several providers, by channel and provider: `push:ios`.
 
 How fast it is, is a token bucket: settings.OUTBOUND_PER_SECOND fills it, a throttle halves what flows in, and every
 RECOVERY without another throttle doubles it again. Kept in Redis and forgotten with it: then every worker finds out
@@ -13,7 +15,6 @@ from django.conf import settings
 from redis import Redis, RedisError
 
 from preferences import redis_client
-from preferences.catalog import Channel
 
 logger = logging.getLogger(__name__)
 
@@ -97,66 +98,67 @@ return keep(math.ceil((turn - now) * 1000))
 )
 
 
-def is_blocked(channel: Channel) -> bool:
+def is_blocked(lane: str) -> bool:
     """Whether nothing may be sent just now. What waits keeps waiting, at the cost of no attempt."""
     try:
-        return bool(_redis().exists(_key(channel, "blocked")))
+        return bool(_redis().exists(_key(lane, "blocked")))
     except RedisError as error:
         _log(error)
         return False
 
 
-def grant(channel: Channel, wanted: int) -> int:
+def grant(lane: str, wanted: int) -> int:
     """Take up to `wanted` sends out of the lane's bucket; return how many there were, all when Redis is away.
 
     The rest has its turn after `turn`.
     """
-    granted = _ask(_GRANT, channel, wanted)
+    granted = _ask(_GRANT, lane, wanted)
     return wanted if granted is None else granted
 
 
-def turn(channel: Channel, count: int) -> timedelta:
+def turn(lane: str, count: int) -> timedelta:
     """Give `count` sends that were not granted their place behind all others; return how far away it is."""
-    milliseconds = _ask(_TURN, channel, count, LONGEST_TURN.total_seconds())
+    milliseconds = _ask(_TURN, lane, count, LONGEST_TURN.total_seconds())
     return timedelta(milliseconds=milliseconds or 0)
 
 
-def report_outage(channel: Channel) -> bool:
+def report_outage(lane: str) -> bool:
     """Count an outage of the provider; whether the lane is closed now."""
     try:
-        outages = _redis().incr(_key(channel, "outages"))
-        _redis().expire(_key(channel, "outages"), _MEMORY)
+        outages = _redis().incr(_key(lane, "outages"))
+        _redis().expire(_key(lane, "outages"), _MEMORY)
         if outages < OUTAGES_TO_CLOSE:
             return False
         if outages == OUTAGES_TO_CLOSE:
-            logger.warning("lane closed", extra={"channel": channel})
-        _redis().set(_key(channel, "blocked"), "outage", px=PROBE)
+            logger.warning("lane closed", extra={"lane": lane})
+        _redis().set(_key(lane, "blocked"), "outage", px=PROBE)
     except RedisError as error:
         _log(error)
         return False
     return True
 
 
-def report_success(channel: Channel) -> None:
+def report_success(lane: str) -> None:
     """The provider answers: the lane is open, and as slow as it was."""
     try:
-        if _redis().delete(_key(channel, "outages"), _key(channel, "blocked")):
-            logger.warning("lane open", extra={"channel": channel})
+        if _redis().delete(_key(lane, "outages"), _key(lane, "blocked")):
+            logger.warning("lane open", extra={"lane": lane})
     except RedisError as error:
         _log(error)
 
 
-def pause(channel: Channel, duration: timedelta) -> None:
+def pause(lane: str, duration: timedelta) -> None:
     """The provider wants fewer of us: nobody sends for so long, and after it half as fast for a while."""
-    _ask(_SLOW_DOWN, channel, ONE_THROTTLE.total_seconds())
+    _ask(_SLOW_DOWN, lane, ONE_THROTTLE.total_seconds())
     try:
-        _redis().set(_key(channel, "blocked"), "throttled", px=min(duration, _LONGEST_PAUSE))
+        _redis().set(_key(lane, "blocked"), "throttled", px=min(duration, _LONGEST_PAUSE))
     except RedisError as error:
         _log(error)
 
 
-def _ask(script: str, channel: Channel, *arguments: float) -> int | None:
-    """Run one atomic step on the channel's bucket; None when Redis is away."""
+def _ask(script: str, lane: str, *arguments: float) -> int | None:
+    """Run one atomic step on the bucket, which all lanes of a channel share; None when Redis is away."""
+    channel = lane.partition(":")[0]
     limit = settings.OUTBOUND_PER_SECOND.get(channel, 0)
     times = (BURST.total_seconds(), RECOVERY.total_seconds(), _MEMORY.total_seconds())
     values = [str(value) for value in (limit, *times, *arguments)]
@@ -167,8 +169,8 @@ def _ask(script: str, channel: Channel, *arguments: float) -> int | None:
         return None
 
 
-def _key(channel: Channel, what: str) -> str:
-    return f"lane:{channel}:{what}"
+def _key(lane: str, what: str) -> str:
+    return f"lane:{lane}:{what}"
 
 
 def _redis() -> Redis:

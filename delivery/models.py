@@ -67,8 +67,9 @@ class Delivery(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["due_at"], name="idx_deliveries_pending", condition=Q(state=State.PENDING)),
-            models.Index(fields=["due_at"], name="idx_deliveries_held", condition=Q(state=State.HELD)),
-            models.Index(fields=["user"], name="idx_deliveries_held_user", condition=Q(state=State.HELD)),
+            # Of what is held, only what no digest has gathered yet.
+            models.Index(fields=["due_at"], name="idx_deliveries_held", condition=Q(state=State.HELD, digest=None)),
+            models.Index(fields=["user"], name="idx_deliveries_held_user", condition=Q(state=State.HELD, digest=None)),
             models.Index(fields=["lease_until"], name="idx_deliveries_sending", condition=Q(state=State.SENDING)),
             models.Index(fields=["digest"], name="idx_deliveries_digest", condition=Q(digest__isnull=False)),
             models.Index(fields=["user", "-created_at"], name="idx_deliveries_user"),

@@ -80,8 +80,8 @@ def _provider_columns(results: Sequence[Result], failures: Sequence[SendFailure]
 
 
 def _wait(delivery: Delivery, failures: Sequence[TransientFailure]) -> timedelta:
-    """Return the longest of the waits; nothing when the attempt was only interrupted."""
-    return max((_wait_after(delivery, failure) for failure in failures), default=timedelta())
+    """Return the longest of the waits; that of an outage when the attempt was interrupted, as by one."""
+    return max((_wait_after(delivery, failure) for failure in failures), default=OUTAGE_PAUSE)
 
 
 def _wait_after(delivery: Delivery, failure: TransientFailure) -> timedelta:

@@ -148,6 +148,7 @@ OUTBOUND_PER_SECOND = {
 }
 
 CELERY_BROKER_URL = f"sqs://{urlsplit(SQS_ENDPOINT_URL).netloc}"
+CELERY_BROKER_TRANSPORT = "notifications_project.broker:Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "region": AWS_REGION,
     "is_secure": not SQS_ENDPOINT_URL.startswith("http://"),
@@ -290,6 +291,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
+        "aioapns": {"level": "CRITICAL"},  # says for each push of a chunk what its answer says too
         "botocore": {"level": "WARNING"},  # tells at each start where it found its credentials
         "psycopg.pool": {"level": "CRITICAL"},  # repeats at every try what whoever wanted a connection says once
     },

@@ -54,9 +54,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_table = "users"
         indexes: ClassVar = [
             models.Index(fields=["preferences_changed_at"], name="idx_users_preferences_changed"),
-            GinIndex(
+            GinIndex(  # of who holds a token
                 fields=["push_tokens"], opclasses=["jsonb_path_ops"], name="idx_users_push_tokens"
-            ),  # who holds it
+            ),
         ]
 
     def __str__(self) -> str:

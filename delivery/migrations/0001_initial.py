@@ -131,9 +131,15 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(("state", "pending")), fields=["due_at"], name="idx_deliveries_pending"
                     ),
-                    models.Index(condition=models.Q(("state", "held")), fields=["due_at"], name="idx_deliveries_held"),
                     models.Index(
-                        condition=models.Q(("state", "held")), fields=["user"], name="idx_deliveries_held_user"
+                        condition=models.Q(("digest", None), ("state", "held")),
+                        fields=["due_at"],
+                        name="idx_deliveries_held",
+                    ),
+                    models.Index(
+                        condition=models.Q(("digest", None), ("state", "held")),
+                        fields=["user"],
+                        name="idx_deliveries_held_user",
                     ),
                     models.Index(
                         condition=models.Q(("state", "sending")), fields=["lease_until"], name="idx_deliveries_sending"

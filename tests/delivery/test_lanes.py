@@ -4,12 +4,16 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 from redis import Redis
 
-from delivery import lanes
+from delivery import attempts, lanes
+from delivery.models import Delivery, State
 from devstack.waiting import wait_until
 from preferences.catalog import Channel
+from tests.delivery.rows import delivery
+from tests.delivery.test_attempts import Provider
 
 EMAIL, PUSH = Channel.EMAIL, Channel.PUSH
 NO_TIME, A_MOMENT = timedelta(milliseconds=1), timedelta(milliseconds=200)
@@ -40,7 +44,7 @@ def rate() -> float:
 
 
 def slowed_rate(valkey: Redis) -> float:
-    return float(valkey.hget("lane:email:bucket", "slowed"))
+    return float(valkey.hget("lane:email:bucket", "slowed") or "nan")
 
 
 # --- Without a limit, and with one -------------------------------------------------------------------------------
@@ -70,7 +74,7 @@ def test_the_rate_holds_over_time(limit):
 
 def test_workers_that_ask_at_once_get_no_more_than_the_bucket_holds(limit):
     limit(1)
-    granted: list[int] = []
+    granted = []
     workers = [
         threading.Thread(target=lambda: granted.extend(lanes.grant(EMAIL, 1) for _ in range(20))) for _ in range(4)
     ]
@@ -111,6 +115,18 @@ def test_turns_are_given_out_one_behind_the_other_at_the_lanes_rate(limit):
 def test_a_turn_is_never_far_away(limit):
     limit(1)
     assert lanes.turn(EMAIL, 100_000) == lanes.LONGEST_TURN
+
+
+@pytest.mark.django_db
+def test_workers_send_what_the_bucket_grants_and_the_rest_waits_for_its_turn(limit, alice):
+    limit(1)
+    provider, mails = Provider(), [delivery(alice) for _ in range(burst(1) + 10)]
+    attempts.attempt(EMAIL, [mail.id for mail in mails], lambda: provider)
+    assert len(provider.sent) == burst(1)
+    waiting = Delivery.objects.exclude(id__in=provider.sent)
+    assert set(waiting.values_list("state", "attempts")) == {(State.PENDING, 0)}
+    due = waiting.values_list("due_at", flat=True)
+    assert min(due) > timezone.now() + timedelta(seconds=8)
 
 
 # --- After a throttle ----------------------------------------------------------------------------------------------

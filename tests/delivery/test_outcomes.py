@@ -4,7 +4,7 @@ import pytest
 
 from delivery.errors import DeadToken, PermanentFailure, ProviderDown, Throttled, TransientFailure
 from delivery.models import Delivery, State
-from delivery.outcomes import ACCEPTED, conclude
+from delivery.outcomes import ACCEPTED, OUTAGE_PAUSE, conclude
 from delivery.transports.contract import Outgoing, Result
 from preferences.models import User
 from preferences.push_tokens import Device, Platform
@@ -65,9 +65,13 @@ def test_own_failures_come_to_an_end_and_what_was_accepted_counts():
     assert concluded("id", LATER, attempts=5).state == State.SENT
 
 
-def test_what_was_interrupted_goes_back_as_it_was():
+def test_what_was_interrupted_goes_back_and_comes_again_soon():
     change = concluded(is_complete=False, attempts=3)
-    assert (change.state, change.columns["attempts"], change.columns["due_at"]) == (State.PENDING, 2, NOW)
+    assert (change.state, change.columns["attempts"], change.columns["due_at"]) == (
+        State.PENDING,
+        2,
+        NOW + OUTAGE_PAUSE,
+    )
 
 
 def test_what_every_device_has_settled_before_is_settled():

@@ -18,6 +18,7 @@ from tests.rest import NOTIFICATIONS, PREFERENCES, PUSH_TOKENS, Caller, details,
 CALLS = [
     ("GET", NOTIFICATIONS),
     ("GET", f"{NOTIFICATIONS}/ntf_0"),
+    ("GET", f"{NOTIFICATIONS}/ntf_0/explanation"),
     ("PATCH", f"{NOTIFICATIONS}/ntf_0/read"),
     ("PATCH", f"{NOTIFICATIONS}/ntf_0/unread"),
     ("POST", f"{NOTIFICATIONS}/read-all"),
