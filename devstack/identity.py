@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
+from devstack.keys import new_ec_key, new_rsa_key
 from devstack.ports import free_port
 from devstack.private_file import write_private_file
 
@@ -22,10 +23,16 @@ class Identity:
     valkey_port: int = field(default_factory=free_port)
     aws_port: int = field(default_factory=free_port)
     ses_port: int = field(default_factory=free_port)
+    fcm_port: int = field(default_factory=free_port)
+    fcm_api_port: int = field(default_factory=free_port)
+    apns_port: int = field(default_factory=free_port)
+    apns_api_port: int = field(default_factory=free_port)
     postgres_password: str = field(default_factory=_secret, repr=False)
     valkey_password: str = field(default_factory=_secret, repr=False)
     secret_key: str = field(default_factory=_secret, repr=False)
     jwt_secret: str = field(default_factory=_secret, repr=False)
+    fcm_key: str = field(default_factory=new_rsa_key, repr=False)
+    apns_key: str = field(default_factory=new_ec_key, repr=False)
 
     @classmethod
     def kept_in(cls, path: Path) -> Self:

@@ -48,7 +48,7 @@ def run_demo(console: Console, *, var: Path, port: int) -> None:
         started = time.monotonic()
         identity = Identity.kept_in(var / "identity.json")
         with Servers.below(var, identity, durable=True).running() as servers:
-            console.print("[green]✓[/] PostgreSQL, Valkey, SQS and SES are up")
+            console.print("[green]✓[/] PostgreSQL, Valkey, SQS, SES, FCM and APNs are up")
             stack = describe(servers, identity, port=port, demo=True)
             environment = stack.environment_over(os.environ)
             for command in _SET_UP:
@@ -125,6 +125,8 @@ def _banner(stack: Stack, *, seconds: float) -> Panel:
         ("Admin", f"{stack.base_url}/admin/"),
         ("API", f"{stack.base_url}/api/docs"),
         ("Mails sent, as JSON", stack.mailbox_url),
+        ("Pushes sent to Android", f"{stack.fcm_simulator_url}/_received"),
+        ("Pushes sent to iOS", f"{stack.apns_simulator_url}/_received"),
         ("All addresses", "var/stack.json"),
     ):
         rows.add_row(f"[dim]{label}[/]", text)

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Self
 
 from devstack.aws import Aws
+from devstack.certificates import Certificates
 from devstack.identity import Identity
 from devstack.ports import LOOPBACK
 from devstack.postgres import Postgres
 from devstack.private_file import write_private_file
-from devstack.simulators.server import SesSimulator
+from devstack.simulators.server import ApnsSimulator, FcmSimulator, SesSimulator
 from devstack.valkey import Valkey
 
 EVENTS_QUEUE = "notification-events"
 REGION = "us-east-1"
-_FOREIGN = ("AWS_", "DJANGO_")
+_FOREIGN = ("AWS_", "DJANGO_", "FCM_", "APNS_", "GOOGLE_")
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,14 @@ class Servers:
     valkey: Valkey
     aws: Aws
     ses: SesSimulator
+    fcm: FcmSimulator
+    apns: ApnsSimulator
+    certificates: Certificates
 
     @classmethod
     def below(cls, directory: Path, identity: Identity, *, durable: bool) -> Self:
         """Servers with their data in `directory`. `durable=False` is for data that nobody will miss."""
+        certificates = Certificates.kept_in(directory / "tls")
         return cls(
             Postgres(
                 directory / "postgresql",
@@ -43,17 +48,32 @@ class Servers:
             Valkey(directory / "valkey", port=identity.valkey_port, password=identity.valkey_password),
             Aws(directory / "aws", port=identity.aws_port),
             SesSimulator(directory / "ses", port=identity.ses_port),
+            FcmSimulator(
+                directory / "fcm",
+                port=identity.fcm_port,
+                api_port=identity.fcm_api_port,
+                certificates=certificates,
+                private_key=identity.fcm_key,
+            ),
+            ApnsSimulator(
+                directory / "apns",
+                port=identity.apns_port,
+                api_port=identity.apns_api_port,
+                certificates=certificates,
+                private_key=identity.apns_key,
+            ),
+            certificates,
         )
 
     def start(self) -> None:
         """Start at once all that do not run. Raises ServerFailed."""
-        servers = (self.postgres, self.valkey, self.aws, self.ses)
+        servers = (self.postgres, self.valkey, self.aws, self.ses, self.fcm, self.apns)
         with ThreadPoolExecutor(len(servers)) as starters:
             list(starters.map(lambda server: server.start(), servers))
 
     def stop(self) -> None:
         """One by one, the database last."""
-        for server in (self.ses, self.aws, self.valkey, self.postgres):
+        for server in (self.apns, self.fcm, self.ses, self.aws, self.valkey, self.postgres):
             server.stop()
 
     @contextlib.contextmanager
@@ -77,6 +97,8 @@ class Stack:
     events_queue_url: str
     ses_endpoint_url: str
     mailbox_url: str
+    fcm_simulator_url: str
+    apns_simulator_url: str
     environment: Mapping[str, str]
 
     def environment_over(self, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -109,6 +131,8 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
         events_queue_url=events_queue_url,
         ses_endpoint_url=servers.ses.url,
         mailbox_url=servers.ses.mailbox_url,
+        fcm_simulator_url=servers.fcm.url,
+        apns_simulator_url=servers.apns.url,
         environment={
             "DEMO": "1" if demo else "0",
             "DEBUG": "0",
@@ -122,6 +146,11 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
             "SQS_ENDPOINT_URL": aws_url,
             "EVENTS_QUEUE_URL": events_queue_url,
             "SES_ENDPOINT_URL": servers.ses.url,
+            **_push(servers),
+            # Where the demo's page looks for what the providers took; no setting of the product.
+            "MAILBOX_URL": servers.ses.mailbox_url,
+            "FCM_SIMULATOR_URL": servers.fcm.url,
+            "APNS_SIMULATOR_URL": servers.apns.url,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -134,3 +163,21 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
             "no_proxy": f"{LOOPBACK},localhost",
         },
     )
+
+
+def _push(servers: Servers) -> Mapping[str, str]:
+    fcm, apns = servers.fcm, servers.apns
+    return {
+        "FCM_PROJECT_ID": fcm.project,
+        "FCM_SERVICE_ACCOUNT_JSON": fcm.service_account,
+        "FCM_ENDPOINT_URL": fcm.endpoint_url,
+        "APNS_KEY": apns.private_key,
+        "APNS_KEY_ID": apns.key_id,
+        "APNS_TEAM_ID": apns.team_id,
+        "APNS_TOPIC": apns.topic,
+        "APNS_HOST": LOOPBACK,
+        "APNS_PORT": str(apns.api_port),
+        "APNS_CA_FILE": str(servers.certificates.authority),
+        # By this variable alone pyfcm and google-auth, which both go through requests, learn whom to trust.
+        "REQUESTS_CA_BUNDLE": str(servers.certificates.trusted),
+    }

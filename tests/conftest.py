@@ -23,11 +23,13 @@ from waffle.models import Switch
 from devstack.child import Child, spawn
 from devstack.ports import http_status
 from devstack.processes import exec_in_shell, read_procfile
+from devstack.stack import Servers
 from devstack.waiting import wait_until
 from notifications.event_queue import EventQueue
 from preferences import rollout
 from preferences.models import Flag, User
 from tests.mailbox import Mailbox
+from tests.phones import Phones, phones_at
 
 ROOT = Path(__file__).resolve().parent.parent
 _WEB_PATIENCE = 30.0  # seconds
@@ -139,6 +141,23 @@ def mailbox() -> Iterator[Mailbox]:
         box.heal()
 
 
+# --- Push ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fcm(servers: Servers) -> Iterator[Phones]:
+    """The Android phones that this run's FCM reaches: no pushes at first; faults that a test orders end with it."""
+    with phones_at(servers.fcm.url) as phones:
+        yield phones
+
+
+@pytest.fixture
+def apns(servers: Servers) -> Iterator[Phones]:
+    """The iPhones that this run's APNs reaches, likewise."""
+    with phones_at(servers.apns.url) as phones:
+        yield phones
+
+
 # --- A queue and processes -----------------------------------------------------------------------------------
 
 
@@ -160,7 +179,7 @@ def start_intake(
     """Starts an intake process on the test's queue; for tests that want more than one."""
     environment = {"EVENTS_QUEUE_NAME": queue.name, "EVENTS_QUEUE_URL": queue.url}
     with contextlib.ExitStack() as running:
-        yield lambda: running.enter_context(_process("intake", environment, log=tmp_path / "intake.log"))
+        yield lambda: running.enter_context(running_process("intake", environment, log=tmp_path / "intake.log"))
 
 
 @pytest.fixture
@@ -173,7 +192,7 @@ def intake(start_intake: Callable[[], Child]) -> Child:
 def _web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     base_url, port = os.environ["PUBLIC_URL"], int(os.environ["PORT"])
     log = tmp_path_factory.mktemp("web") / "web.log"
-    with _process("web", {"ROLLOUT_CACHE_MS": "0"}, log=log) as child:
+    with running_process("web", {"ROLLOUT_CACHE_MS": "0"}, log=log) as child:
         web = Web(base_url, f"{base_url.replace('http', 'ws', 1)}/ws/notifications", child, log)
         wait_until(lambda: not child.is_alive or http_status(port, "/healthz") is not None, seconds=_WEB_PATIENCE)
         assert child.is_alive, log.read_text()
@@ -191,7 +210,7 @@ def web(_web: Web, transactional_db: None, flag_on: Flag) -> Iterator[Web]:
 
 
 @contextlib.contextmanager
-def _process(name: str, environment: Mapping[str, str], *, log: Path) -> Iterator[Child]:
+def running_process(name: str, environment: Mapping[str, str], *, log: Path) -> Iterator[Child]:
     """Run what the Procfile calls `name` on the test database; it is killed at the end, since nobody waits for it."""
     on_test_database = {**os.environ, "DATABASE_URL": _test_database_url(), **environment}
     with log.open("ab") as output:

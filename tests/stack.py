@@ -1,4 +1,5 @@
-"""The throw-away stack of one test run: real PostgreSQL, Valkey, SQS and SNS, an SES simulator, gone when the run ends.
+"""The throw-away stack of one test run: real PostgreSQL, Valkey, SQS and SNS, simulators of SES, FCM
+and APNs, gone when the run ends.
 
 A pytest plugin (pyproject.toml names it), since a conftest.py is read after pytest-django has loaded the settings.
 From then on `os.environ` holds every address that the settings read. The queues are not made yet (SQS knows no

@@ -7,6 +7,7 @@ from devstack.demo import views
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="demo-home"),
     path("demo/token", views.token, name="demo-token"),
+    path("demo/arrivals", views.arrivals, name="demo-arrivals"),
     path("demo/publish", views.publish, name="demo-publish"),
     re_path(
         r"^(?P<folder>tasks|docs|projects|approvals)/(?P<identifier>[\w-]{1,100})$",

@@ -9,6 +9,9 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from devstack.demo.arrivals import arrived
+from devstack.demo.devices import phones_of
+from devstack.demo.journals import Away
 from devstack.demo.people import AUDIENCE, Character, in_audience
 from devstack.demo.services import LAUNCH, PRICING, SERVICES, WEBSITE, busy_morning, service_named, title_of
 from notifications import ids
@@ -54,6 +57,19 @@ def token(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"token": issue_token(get_object_or_404(User, id=character.id))})
 
 
+@never_cache
+@require_GET
+def arrivals(request: HttpRequest) -> HttpResponse:
+    """Return what came to the chosen user's phones and mailbox; the simulators are of another origin than the page."""
+    character = in_audience(request.GET.get("user"))
+    if character is None:
+        return _refused("user")
+    try:
+        return JsonResponse(arrived(get_object_or_404(User, id=character.id)))
+    except Away:
+        return _error(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "A simulator does not answer.")
+
+
 @require_POST
 def publish(request: HttpRequest) -> HttpResponse:
     """Publish what the button says to SQS; answer with the id that the notification of each event will have."""
@@ -85,7 +101,13 @@ def _summary(event: Event, recipient: Character) -> dict[str, str]:
 def _page(request: HttpRequest, template: str, **context: object) -> HttpResponse:
     chosen = in_audience(request.GET.get("user"))
     viewer = chosen or in_audience(request.COOKIES.get(_COOKIE)) or AUDIENCE[0]
-    stage = {"viewer": viewer, "audience": AUDIENCE, "services": SERVICES, "busy_events": _BUSY_EVENTS}
+    stage = {
+        "viewer": viewer,
+        "audience": AUDIENCE,
+        "services": SERVICES,
+        "busy_events": _BUSY_EVENTS,
+        "phones": phones_of(viewer),
+    }
     response = render(request, template, {**stage, **context})
     response["Content-Security-Policy"] = _content_security_policy()
     if chosen:

@@ -1,14 +1,14 @@
 """A provider as an ASGI application."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from devstack.simulators.controls import Controls
 from devstack.simulators.exchange import Answer, Provider, Request, answer_to, problem
-from devstack.simulators.faults import Fault, FaultKind, Faults
+from devstack.simulators.faults import USUAL, FaultKind, Faults
 from devstack.simulators.journal import Journal
 
 Scope = MutableMapping[str, Any]
@@ -19,7 +19,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 RESET: Final = "devstack.reset"
 
 _LONGEST_BODY: Final = 32 * 1024 * 1024  # SES takes 10 MB, which base64 and URL encoding make longer
-_SLOW: Final = 1.0  # seconds, where a fault names none
 
 
 class _ClientLeft(Exception):
@@ -27,13 +26,13 @@ class _ClientLeft(Exception):
 
 
 class Simulator:
-    """Serves one provider, with its faults and its record."""
+    """Serves one provider, with its faults, of `kinds`, and its record."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, *, kinds: Collection[FaultKind] = USUAL) -> None:
         self._provider = provider
-        self._faults = Faults()
+        self._faults = Faults(kinds)
         self._journal = Journal()
-        self._controls = Controls(self._faults, self._journal)
+        self.controls = Controls(self._faults, self._journal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -44,7 +43,7 @@ class Simulator:
         if len(request.body) > _LONGEST_BODY:
             page: Answer | None = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too long.")
         else:
-            page = self._controls.answer(request) or self._provider.page(request)
+            page = self.controls.answer(request) or self._provider.page(request)
         if page is not None:
             await _send(send, page)
         else:
@@ -52,10 +51,10 @@ class Simulator:
 
     async def _answer_call(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         call = self._provider.call(request)
-        fault = self._faults.next_for(call.subject)
+        fault = self._faults.next_for(call.subject, only_by_name=call.is_for_nobody)
         answer = answer_to(call, fault)
         self._journal.add(call.described(), answer=answer, fault=fault)
-        if await _client_left(receive, within=_delay(fault)):
+        if await _client_left(receive, within=fault.delay if fault else 0):
             return
         if answer is None:
             scope["extensions"][RESET]["now"]()
@@ -64,13 +63,19 @@ class Simulator:
             await _send(send, answer)
 
 
-def _delay(fault: Fault | None) -> float | None:
-    """Seconds until the client gets its answer or its reset; None: for ever."""
-    if fault is None:
-        return 0
-    if fault.kind is FaultKind.SLOW:
-        return _SLOW if fault.seconds is None else fault.seconds
-    return fault.seconds if fault.kind is FaultKind.TIMEOUT else 0
+class ControlPages:
+    """Serves the controls alone, by plain HTTP, for a provider whose API has an address of its own."""
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        try:
+            request = await _read(scope, receive)
+        except _ClientLeft:
+            return
+        await _send(send, self._controls.answer(request) or problem(HTTPStatus.NOT_FOUND, "There is nothing here."))
 
 
 async def _client_left(receive: Receive, *, within: float | None) -> bool:

@@ -39,12 +39,17 @@ class Call(Protocol):
         """Whom it is for: the text in which a fault looks for its `match`."""
         ...
 
+    @property
+    def is_for_nobody(self) -> bool:
+        """Whether only a fault with a `match` hits it, since it is for the sender's own sake."""
+        ...
+
     def accept(self) -> Answer:
         """Carry it out, and answer as the provider would, with an error of its own if need be."""
         ...
 
     def refuse(self, fault: Fault) -> Answer:
-        """Answer a fault of kind throttle, error or reject in the provider's words."""
+        """Answer a fault that refuses the call, in the provider's words."""
         ...
 
     def described(self) -> Mapping[str, Any]:
@@ -66,9 +71,7 @@ def answer_to(call: Call, fault: Fault | None) -> Answer | None:
     """Carry `call` out or not, as `fault` wants; None when the client is not to get an answer."""
     if fault is None or fault.kind is FaultKind.SLOW:
         return call.accept()
-    if fault.kind in (FaultKind.TIMEOUT, FaultKind.RESET):
-        return None
-    return call.refuse(fault)
+    return None if fault.gives_no_answer else call.refuse(fault)
 
 
 def json_answer(value: object, *, status: int = HTTPStatus.OK) -> Answer:

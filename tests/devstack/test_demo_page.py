@@ -28,7 +28,7 @@ def demo(settings: Settings, db: None) -> Client:
     return Client()
 
 
-@pytest.mark.parametrize("path", ["/", "/demo/token", "/demo/publish", "/tasks/tsk_456"])
+@pytest.mark.parametrize("path", ["/", "/demo/token", "/demo/publish", "/demo/arrivals", "/tasks/tsk_456"])
 def test_without_demo_its_routes_do_not_exist(client: Client, path: str):
     assert client.get(path).status_code == 404
     assert client.post(path).status_code == 404

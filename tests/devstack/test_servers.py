@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import boto3
@@ -38,7 +39,9 @@ def own_servers(tmp_path: Path, identity: Identity):
 
 
 def ports_are_free(identity: Identity) -> bool:
-    return all(map(is_free, (identity.postgres_port, identity.valkey_port, identity.aws_port)))
+    ports = [value for name, value in asdict(identity).items() if name.endswith("_port")]
+    assert len(ports) == 8
+    return all(map(is_free, ports))
 
 
 def connected(servers: Servers):

@@ -54,6 +54,11 @@ class SesCall:
         """The recipients as the call names them."""
         return ", ".join(self._form.members("Destinations"))
 
+    @property
+    def is_for_nobody(self) -> bool:
+        """See devstack.simulators.exchange."""
+        return False
+
     def accept(self) -> Answer:
         """Send the mail, that is, put it into the mailbox; or say what is wrong with it, in SES's words."""
         action = self._form.get("Action")
@@ -73,7 +78,7 @@ class SesCall:
 
     def refuse(self, fault: Fault) -> Answer:
         """See devstack.simulators.exchange."""
-        return wire.error(refusal(fault), request_id=self._request_id, retry_after=fault.retry_after)
+        return wire.error(refusal(fault), request_id=self._request_id, headers=fault.retry_headers)
 
     def described(self) -> Mapping[str, Any]:
         """Who, whom and what kind; `message_id` and `tags` only of a mail that was taken."""

@@ -53,8 +53,8 @@ def result(action: str, values: Mapping[str, str], *, request_id: str) -> Answer
     )
 
 
-def error(refused: Refused, *, request_id: str, retry_after: float | None = None) -> Answer:
-    """The answer to a call that did not. SES itself names no time; `retry_after`, in seconds, is for a fault's sake."""
+def error(refused: Refused, *, request_id: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """The answer to a call that did not; `headers` are for a fault's sake, since SES itself names no time."""
     blamed = "Sender" if refused.is_senders_fault else "Receiver"
     return _xml(
         refused.status,
@@ -62,7 +62,7 @@ def error(refused: Refused, *, request_id: str, retry_after: float | None = None
         f"<Code>{escape(refused.code)}</Code><Message>{escape(refused.text)}</Message></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>",
         request_id=request_id,
-        headers={} if retry_after is None else {"Retry-After": f"{retry_after:g}"},
+        headers=headers,
     )
 
 

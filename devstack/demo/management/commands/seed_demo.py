@@ -9,15 +9,17 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
+from devstack.demo.devices import phones_of
 from devstack.demo.people import EVERYBODY, STAFF, Character, Duty
+from preferences import push_tokens
 from preferences.models import Flag, User
 from preferences.rollout import FLAG
 
 
 class Command(BaseCommand):
-    """Users, admin logins, and the flag that shows the bell."""
+    """Users, their phones, admin logins, and the flag that shows the bell."""
 
-    help = "Create the demo's people and admin logins, and turn the bell on for everyone."
+    help = "Create the demo's people, phones and admin logins, and turn the bell on for everyone."
 
     @transaction.atomic
     def handle(self, *_: Any, **__: Any) -> None:
@@ -25,6 +27,8 @@ class Command(BaseCommand):
         newcomers = [character for character in EVERYBODY if _ensure_person(character)]
         if newcomers:  # a percentage that somebody has set since stays as it is
             Flag.objects.filter(name=FLAG).update(everyone=True)
+        for character in newcomers:
+            _hand_out_phones(character)
         for duty, character in STAFF.items():
             self.stdout.write(f"  {character.email:<20} password {_ensure_login(duty, character)}")
 
@@ -35,6 +39,11 @@ def _ensure_person(character: Character) -> bool:
         id=character.id, defaults={"name": character.name, "email": character.email, "password": make_password(None)}
     )
     return created
+
+
+def _hand_out_phones(character: Character) -> None:
+    for phone in phones_of(character):
+        push_tokens.register(character.id, platform=phone.platform, token=phone.token, device_id=phone.device_id)
 
 
 def _ensure_login(duty: Duty, character: Character) -> str:

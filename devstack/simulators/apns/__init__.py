@@ -1,0 +1,1 @@
+"""Apple Push Notification service: HTTP/2 over TLS, with provider tokens (.p8)."""
