@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES: Final = 1_048_576  # what SQS carries, and what POST /api/v1/events takes
 MAX_RECIPIENTS: Final = 10_000
 MAX_FUTURE: Final = timedelta(minutes=5)
+#: Characters of one param. The body that shows it is copied into the row of every recipient.
+PARAM_LENGTH: Final = 2_000
+_REJECTED_PARTS: Final = 100  # of one message, that are kept one by one
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PARAMS: Final = ("excerpt", "from", "to")
 
@@ -73,28 +77,38 @@ class Rejected:
     body: bytes
 
 
-def read_message(body: str | bytes, *, sent_at: datetime, now: datetime) -> Iterator[Event | Rejected]:
+def read_message(body: str | bytes, *, sent_at: datetime, now: datetime) -> list[Event | Rejected]:
     """Read one CloudEvent or a batch of them; a bad one does not harm its neighbours.
 
     `sent_at` (aware) stands in for a missing `time`; a `time` too far in the future counts as `now`.
     """
     raw = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
     try:
-        document = _read_json(raw)
+        document, is_clean = _read_json(raw)
     except InvalidEvent as error:
-        yield Rejected(error.reason, str(error), raw)
-        return
-    is_batch = isinstance(document, list)
-    if is_batch and not document:
-        yield Rejected(Rejection.WRONG_SHAPE, "the batch is empty", raw)
-    for item in document if is_batch else [document]:
-        try:
-            yield read_event(item, sent_at=sent_at, now=now)
-        except InvalidEvent as error:
-            yield Rejected(error.reason, str(error), _part(item, raw) if is_batch else raw)
-        except Exception as error:  # a fault of ours that this event brings to light must not sink its neighbours
-            logger.exception("event could not be read")
-            yield Rejected(Rejection.INTERNAL_ERROR, type(error).__name__, _part(item, raw) if is_batch else raw)
+        return [Rejected(error.reason, str(error), raw)]
+    if not isinstance(document, list):
+        return [_read(document, is_clean=is_clean, sent_at=sent_at, now=now, body=lambda: raw)]
+    if not document:
+        return [Rejected(Rejection.WRONG_SHAPE, "the batch is empty", raw)]
+    parts = [
+        _read(part, is_clean=is_clean, sent_at=sent_at, now=now, body=partial(_part, part, raw)) for part in document
+    ]
+    return _gather_rejected(parts, raw)
+
+
+def _read(
+    payload: object, *, is_clean: bool, sent_at: datetime, now: datetime, body: Callable[[], bytes]
+) -> Event | Rejected:
+    try:
+        return read_event(payload if is_clean else storable(payload), sent_at=sent_at, now=now)
+    except InvalidEvent as error:
+        return Rejected(error.reason, str(error), body())
+    except RecursionError:
+        return Rejected(Rejection.WRONG_SHAPE, "nested too deeply", body())
+    except Exception as error:  # a fault of ours that this event brings to light must not sink its neighbours
+        logger.exception("event could not be read")
+        return Rejected(Rejection.INTERNAL_ERROR, type(error).__name__, body())
 
 
 def _part(item: object, raw: bytes) -> bytes:
@@ -105,7 +119,18 @@ def _part(item: object, raw: bytes) -> bytes:
         return raw
 
 
-def _read_json(raw: bytes) -> Any:
+def _gather_rejected(parts: list[Event | Rejected], raw: bytes) -> list[Event | Rejected]:
+    """Keep the whole message once where keeping its bad parts one by one would multiply it."""
+    rejected = [part for part in parts if isinstance(part, Rejected)]
+    if len(rejected) <= _REJECTED_PARTS and all(part.body is not raw for part in rejected):
+        return parts
+    first = rejected[0]
+    whole = Rejected(first.reason, f"{len(rejected)} events of the batch; the first: {first.detail}", raw)
+    return [*(part for part in parts if isinstance(part, Event)), whole]
+
+
+def _read_json(raw: bytes) -> tuple[Any, bool]:
+    """Return the document, and whether PostgreSQL can store all its text as it is."""
     if len(raw) > MAX_MESSAGE_BYTES:
         raise InvalidEvent(Rejection.TOO_LARGE, f"{len(raw)} bytes, more than {MAX_MESSAGE_BYTES}")
     try:
@@ -113,12 +138,7 @@ def _read_json(raw: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         document = _read_json_with_lone_surrogates(raw, error)
     lowered = raw.lower()
-    if b"\\u0000" not in lowered and b"\\ud" not in lowered:
-        return document
-    try:
-        return storable(document)
-    except RecursionError as error:
-        raise InvalidEvent(Rejection.NOT_JSON, "nested too deeply") from error
+    return document, b"\\u0000" not in lowered and b"\\ud" not in lowered
 
 
 def _read_json_with_lone_surrogates(raw: bytes, error: orjson.JSONDecodeError) -> Any:
@@ -255,4 +275,4 @@ def _params(data: Mapping[str, Any]) -> Mapping[str, str]:
         return {}
     params = _object(data["params"], "data.params")
     texts = ((name, _optional_text(params, name, f"data.params.{name}")) for name in _PARAMS)
-    return {name: text for name, text in texts if text is not None}
+    return {name: shorten(text, PARAM_LENGTH) for name, text in texts if text is not None}

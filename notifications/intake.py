@@ -16,11 +16,12 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from notifications import pipeline
 from notifications.event_queue import EventQueue, Received
 from notifications.models import Path
+from notifications.outages import drop_connection, is_outage
 from notifications.pipeline import Message
 from preferences import rollout
 
@@ -29,7 +30,8 @@ logger = logging.getLogger(__name__)
 _QUEUE_ERRORS: Final = (ClientError, BotoCoreError)
 _PAUSE_SECONDS: Final = 0.5  # between two looks at a gate, a switch, or a queue that does not answer
 _BATCH_BYTES: Final = 512 * 1024  # of bodies, for producers that pack many events into a message
-_BLAME_AFTER: Final = 3  # failures of one batch while PostgreSQL answers
+_MOST_BYTES: Final = 64 * 1024 * 1024  # of bodies in hand, whatever their number
+_SPLIT_AFTER: Final = 3  # failures of one batch while PostgreSQL answers
 
 
 class Intake:
@@ -43,6 +45,8 @@ class Intake:
         self._failed = False
         self._buffer: queue.Queue[Received | None] = queue.Queue(maxsize=2 * settings.INTAKE_BATCH_MESSAGES)
         self._in_hand: dict[str, float] = {}  # receipt -> when it must be kept again
+        self._bytes_in_hand = 0
+        self._counting = threading.Lock()
         self._receivers = self._threads(self._receive, settings.INTAKE_RECEIVERS)
         self._processors = self._threads(self._process, settings.INTAKE_PROCESSORS)
         self._keepers = self._threads(self._keep, 1)
@@ -112,18 +116,25 @@ class Intake:
         try:
             killed = rollout.current().is_killed
         except DatabaseError:
-            connection.close()
+            drop_connection()
             self._database_is_there.clear()
             return self._database_answers()
-        if killed:
+        if killed or self._bytes_in_hand > _MOST_BYTES:
             self._stopping.wait(_PAUSE_SECONDS)
-        return not killed
+            return False
+        return True
 
     def _take_in_hand(self, received: Sequence[Received]) -> None:
         keep_at = time.monotonic() + settings.INTAKE_VISIBILITY_TIMEOUT.total_seconds() / 3
-        for message in received:
+        for message in received:  # all of them first: the buffer may have no room for a while
             self._in_hand[message.receipt] = keep_at
+        self._count_bytes(received, sign=1)
+        for message in received:
             self._buffer.put(message)
+
+    def _count_bytes(self, messages: Sequence[Received], *, sign: int) -> None:
+        with self._counting:
+            self._bytes_in_hand += sign * sum(len(message.body) for message in messages)
 
     # --- Processing ------------------------------------------------------------------------------------------
 
@@ -151,33 +162,46 @@ class Intake:
         return batch
 
     def _settle(self, batch: Sequence[Received]) -> None:
-        """Process the batch and delete its messages, however long PostgreSQL is away; or put them back."""
-        messages = [Message(received.body, received.sent_at) for received in batch]
+        """Process the batch and delete its messages, however long PostgreSQL is away; or put them back.
+
+        What fails again and again while PostgreSQL answers (a lock, a timeout) is tried by halves, so that it holds up
+        nothing but itself.
+        """
         failures = 0
-        while not self._must_let_go():
+        while self._may_process():
             try:
-                pipeline.process(messages, path=Path.SQS, blames_events=failures >= _BLAME_AFTER)
-            except (OperationalError, InterfaceError) as error:
+                pipeline.process([Message(received.body, received.sent_at) for received in batch], path=Path.SQS)
+            except DatabaseError as error:
+                if not is_outage(error):
+                    raise
                 logger.warning("batch failed in the database", extra={"error": type(error).__name__})
-                connection.close()
                 failures += 1
                 self._await_database()
             else:
                 self._dispose(self._events.delete, batch)
                 return
+            if failures >= _SPLIT_AFTER and len(batch) > 1:
+                middle = len(batch) // 2
+                self._settle(batch[:middle])
+                self._settle(batch[middle:])
+                return
         self._dispose(self._events.put_back, batch)
 
-    def _must_let_go(self) -> bool:
-        """Whether what is in hand goes back to the queue: the kill switch is on, or we stop without PostgreSQL."""
-        if self._stopping.is_set() and not self._database_is_there.is_set():
-            return True
-        try:
-            return rollout.current().is_killed
-        except DatabaseError:
-            connection.close()
-            self._database_is_there.clear()
-            self._await_database()
-            return self._must_let_go()
+    def _may_process(self) -> bool:
+        """Wait until the kill switch is off and PostgreSQL answers; False when we stop before that.
+
+        What is in hand stays so meanwhile: putting it back would count as a receive.
+        """
+        while not (self._stopping.is_set() and not self._database_is_there.is_set()):
+            try:
+                if not rollout.current().is_killed:
+                    return True
+            except DatabaseError:
+                self._await_database()
+                continue
+            if self._stopping.wait(_PAUSE_SECONDS):
+                break
+        return False
 
     def _dispose(self, action: Callable[[list[str]], int], batch: Sequence[Received]) -> None:
         """Delete or put back the messages. Those that SQS would not take will come again, which is harmless."""
@@ -187,23 +211,29 @@ class Intake:
                 logger.warning("messages will come again", extra={"messages": failed})
         except _QUEUE_ERRORS as error:
             logger.warning("messages will come again", extra={"error": type(error).__name__, "messages": len(batch)})
+        self._count_bytes(batch, sign=-1)
         for receipt in receipts:
             self._in_hand.pop(receipt, None)
 
     # --- While PostgreSQL is away ----------------------------------------------------------------------------
 
     def _await_database(self) -> None:
-        """Probe until PostgreSQL answers or we stop; nobody receives meanwhile."""
+        """Probe until PostgreSQL takes writes or we stop; nobody receives meanwhile."""
         self._database_is_there.clear()
+        drop_connection()
         while not self._database_answers() and not self._stopping.is_set():
             self._stopping.wait(_PAUSE_SECONDS)
 
     def _database_answers(self) -> bool:
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
+                cursor.execute("SHOW transaction_read_only")
+                (is_read_only,) = cursor.fetchone()
         except DatabaseError:
-            connection.close()
+            drop_connection()
+            return False
+        if is_read_only == "on":  # a replica, until its promotion is over
+            drop_connection()
             return False
         self._database_is_there.set()
         return True

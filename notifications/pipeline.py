@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from delivery import dispatch, recipients
@@ -24,6 +24,7 @@ from notifications import inbox, records
 from notifications.events import Event, Rejected, read_message
 from notifications.inbox import Item
 from notifications.models import Path, Rejection
+from notifications.outages import is_outage
 from notifications.records import IdCollision
 from notifications.verdicts import Address, NewNotification, Recorded, Verdict
 from preferences import people
@@ -67,17 +68,15 @@ class Written:
         return Written([*self.stored, *other.stored], [*self.due, *other.due])
 
 
-def process(messages: Sequence[Message], *, path: Path, blames_events: bool = False) -> Sequence[Rejected]:
+def process(messages: Sequence[Message], *, path: Path) -> Sequence[Rejected]:
     """Take a batch of messages to the open bells, and return what was not accepted.
 
-    Once this returns, nothing of the batch can be lost.
-
-    Safe to repeat with the same messages: what is stored stays as it is, and its bells ring again. Raises
-    OperationalError or InterfaceError when PostgreSQL is away; then all of it is to be repeated. Where PostgreSQL
-    is there and yet it fails again and again, `blames_events` lets such an error reject the event that provokes it.
+    Once this returns, nothing of the batch can be lost. Safe to repeat with the same messages: what is stored stays as
+    it is, and its bells ring again. Raises a DatabaseError for which `is_outage` holds when PostgreSQL is away, locked
+    or read-only; then all of it is to be repeated.
     """
     events, rejected = accept(messages)
-    written, failed = store(events, path, blames_events=blames_events)
+    written, failed = store(events, path)
     rejected += failed
     records.record_rejections(rejected, path)
     ring(written.stored)
@@ -93,20 +92,20 @@ def accept(messages: Sequence[Message]) -> tuple[list[Event], list[Rejected]]:
     return events, [entry for entry in read if isinstance(entry, Rejected)]
 
 
-def store(events: Sequence[Event], path: Path, *, blames_events: bool) -> tuple[Written, list[Rejected]]:
+def store(events: Sequence[Event], path: Path) -> tuple[Written, list[Rejected]]:
     """Store the events together, or by halves when one of them makes the whole fail."""
     if not events:
         return Written(), []
     try:
         return _store_together(events, path), []
     except Exception as error:  # whatever one event provokes must not sink the others
-        if isinstance(error, OperationalError | InterfaceError) and not blames_events:
-            raise  # PostgreSQL is away, which is no event's fault
+        if is_outage(error):
+            raise
         if len(events) == 1:
             return Written(), [_failure(events[0], error)]
     middle = len(events) // 2
-    written, failed = store(events[:middle], path, blames_events=blames_events)
-    more_written, more_failed = store(events[middle:], path, blames_events=blames_events)
+    written, failed = store(events[:middle], path)
+    more_written, more_failed = store(events[middle:], path)
     return written + more_written, failed + more_failed
 
 
@@ -205,8 +204,8 @@ def _decide(chunk: Sequence[Address]) -> list[Verdict]:
 
 def _stored_before(events: Sequence[Event], recorded: Sequence[Recorded]) -> list[Stored]:
     """Return what earlier deliveries of these events stored, since a crash may have kept its bells from ringing."""
-    new = {id(entry.event) for entry in recorded}
-    repeated = [event for event in events if id(event) not in new]
+    new = {(entry.event.source, entry.event.id) for entry in recorded}
+    repeated = [event for event in events if (event.source, event.id) not in new]
     if not repeated:
         return []
     return [Stored(user_id, item) for user_id, item in inbox.by_ids(records.notification_ids_of(repeated))]

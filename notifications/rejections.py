@@ -10,8 +10,8 @@ from notifications.pipeline import Message
 def replay(rejected: RejectedEvent) -> bool:
     """Process the body once more; whether it was accepted. When it was not, its row says why it is now.
 
-    Safe to repeat: an event that came in by another way meanwhile is not doubled. Raises OperationalError or
-    InterfaceError when PostgreSQL is away.
+    Safe to repeat: an event that came in by another way meanwhile is not doubled. Raises a
+    DatabaseError when PostgreSQL is away.
     """
     message = Message(bytes(rejected.body), sent_at=rejected.rejected_at)
     refused = pipeline.process([message], path=Path.REPLAY)

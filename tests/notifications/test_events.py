@@ -172,3 +172,32 @@ def test_a_time_far_in_the_future_counts_as_now():
 def test_actor_resource_and_params_are_optional_and_unknown_keys_are_passed_over():
     event = accepted({**cloudevent(), "extra": 1, "data": {"recipients": [str(ALICE)], "params": {"color": "red"}}})
     assert (event.actor_id, event.resource, event.params) == (None, None, {})
+
+
+def test_a_param_is_shortened_since_every_recipients_row_holds_it():
+    event = accepted(cloudevent(type="comment_added", data={"params": {"excerpt": "x" * 100_000}}))
+    assert len(event.params["excerpt"]) == 2_000
+    assert event.params["excerpt"].endswith("…")
+
+
+def test_many_bad_parts_of_one_batch_are_kept_as_that_batch_once():
+    batch = [cloudevent(), *[{"n": n} for n in range(101)]]
+    event, rejected = read(batch)
+    assert isinstance(event, Event)
+    assert json.loads(rejected.body) == batch
+    assert rejected.detail.startswith("101 events of the batch")
+
+
+def test_parts_nested_too_deeply_to_write_do_not_multiply_their_batch():
+    deep = "[" * 300 + "]" * 300
+    body = f"[{deep}, {deep}, {json.dumps(cloudevent())}]"
+    events = read(body)
+    assert [type(entry) for entry in events] == [Event, Rejected]
+    assert events[1].body == body.encode()
+
+
+def test_a_deep_neighbour_of_an_escaped_emoji_is_rejected_alone():
+    deep = "[" * 600 + "]" * 600
+    good = json.dumps(cloudevent(data={"resource": {"type": "task", "id": "t", "title": "party 🎉"}}))
+    assert "\\ud83c" in good
+    assert [type(entry) for entry in read(f"[{good}, {deep}, {good}]")] == [Event, Event, Rejected]

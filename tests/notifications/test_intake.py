@@ -1,12 +1,12 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import boto3
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from waffle.models import Switch
 
 from devstack.waiting import wait_until
@@ -36,6 +36,18 @@ def away(postgres) -> Iterator[None]:
     yield
     postgres.start()
     connection.close()  # ours broke with the others
+
+
+@contextmanager
+def defaults(setting) -> Iterator[None]:
+    """The test database's default for connections that are made meanwhile."""
+    name = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET {setting}")
+        connection.close_pool()
+        yield
+        cursor.execute(f"ALTER DATABASE {name} RESET ALL")
+    connection.close_pool()
 
 
 def send(queue, *events) -> None:
@@ -138,3 +150,22 @@ def test_a_producers_batch_arrives_whole(queue, alice, bob):
     with running(queue):
         send(queue, json.dumps(events))
         assert soon(stored(50))
+
+
+def test_a_table_that_is_locked_for_a_while_costs_patience_and_no_event(queue, alice):
+    with defaults("lock_timeout = '200ms'"), running(queue):
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE notifications IN EXCLUSIVE MODE")
+            send(queue, *(event_for(alice, id=str(n)) for n in range(8)))
+            assert not soon(lambda: RejectedEvent.objects.exists(), seconds=4)
+        assert soon(stored(8))
+
+
+def test_a_server_that_takes_no_writes_is_waited_for(queue, alice):
+    with ExitStack() as stack:
+        with defaults("default_transaction_read_only = on"):
+            stack.enter_context(running(queue))
+            send(queue, event_for(alice))
+            assert not soon(lambda: RejectedEvent.objects.exists() or is_empty(queue), seconds=3)
+        assert soon(stored(1))

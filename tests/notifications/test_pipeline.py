@@ -2,7 +2,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.utils import timezone
 
 from delivery.transports import bell
@@ -134,10 +134,23 @@ def test_a_database_that_is_away_is_no_events_fault(alice, monkeypatch):
     assert not RejectedEvent.objects.exists()
 
 
-def test_an_event_that_fails_again_and_again_in_a_database_that_is_there_is_blamed(alice, monkeypatch):
-    monkeypatch.setattr(pipeline, "_store_together", _raise_operational_error)
-    process(event_for(alice), blames_events=True)
-    assert RejectedEvent.objects.get().reason == Rejection.INTERNAL_ERROR
+@pytest.mark.parametrize("sqlstate", ["25006", "40P01", "53100", "55P03", "57014"])
+def test_a_lock_a_timeout_or_a_read_only_server_is_no_events_fault(alice, monkeypatch, sqlstate):
+    def fail(*_):
+        raise DatabaseError from type("Error", (Exception,), {"sqlstate": sqlstate})()
+
+    monkeypatch.setattr(pipeline, "_store_together", fail)
+    with pytest.raises(DatabaseError):
+        process(event_for(alice))
+    assert not RejectedEvent.objects.exists()
+
+
+def test_the_same_event_twice_in_a_batch_rings_once(alice, monkeypatch):
+    rung = []
+    monkeypatch.setattr(bell, "listening", lambda users: users)
+    monkeypatch.setattr(bell, "publish", rung.extend)
+    process(event_for(alice), event_for(alice))
+    assert len(rung) == 1
 
 
 def _raise_operational_error(*_):

@@ -184,7 +184,7 @@ export class NotificationBell extends HTMLElement {
     const { inbox, panel } = this.#session;
     setAttribute(this.#button, "aria-expanded", "true");
     this.#place();
-    panel.element.focus();
+    if (!panel.element.matches(":focus-within")) panel.element.focus(); // somebody may have been faster
     inbox.opened();
     panel.opened();
   }

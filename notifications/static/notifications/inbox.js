@@ -2,6 +2,7 @@
 
 import { fullJitter, spread } from "./backoff.js";
 import { Live, Status } from "./live.js";
+import { Marks } from "./marks.js";
 import { Store } from "./store.js";
 import { SharedConnection } from "./tabs.js";
 
@@ -9,7 +10,6 @@ const FIRST_PAGE = 25;
 const NEXT_PAGE = 50;
 const KEEP_WHEN_CLOSED = 50;
 const REFRESH_SPREAD = 1_000;
-const DOUBT = 5_000; // a count taken before a mark may come after it
 const VERIFY_AFTER = 2_000;
 const DISPLAYED_PER_SECOND = 10; // of the 20 messages that spec §3 allows
 
@@ -20,7 +20,6 @@ export class Inbox {
   filter = "all";
   loading = false;
   error = null; // of the last list call
-  undoable = null; // the last mark-all
   #api;
   #tokens;
   #share;
@@ -28,8 +27,7 @@ export class Inbox {
   #signal;
   #connection = null;
   #open = false;
-  #chains = new Map(); // id -> its last call: read and unread arrive in order
-  #markedAt = -Infinity;
+  #marks;
   #verification = null;
   #explanations = new Map();
   #displayed = { second: 0, sent: 0 };
@@ -40,6 +38,15 @@ export class Inbox {
     this.#share = share;
     this.#on = on;
     this.#signal = signal;
+    this.#marks = new Marks({
+      api,
+      store: this.store,
+      on: {
+        change: on.change,
+        failure: (key, error) => this.#fail(key, error),
+        gap: () => this.#refreshIfOpen(),
+      },
+    });
     signal.addEventListener("abort", () => this.#stop());
   }
 
@@ -93,47 +100,20 @@ export class Inbox {
   }
 
   setRead(id, read) {
-    if (!this.store.get(id) || this.store.isRead(id) === read) return Promise.resolve();
-    this.store.begin(id, read);
-    this.#on.change();
-    const call = (this.#chains.get(id) ?? Promise.resolve()).then(() => this.#sendRead(id, read));
-    this.#chains.set(id, call);
-    return call.finally(() => {
-      if (this.#chains.get(id) === call) this.#chains.delete(id);
-    });
+    return this.#marks.setRead(id, read);
   }
 
-  async markAll() {
-    if (!this.store.unread) return;
-    const upTo = this.store.beginAll();
-    this.#on.change();
-    try {
-      const { unread_count: count, undo_id: id, updated } = await this.#api.readAll(upTo);
-      const changed = this.store.confirmAll(upTo, new Date().toISOString(), count);
-      this.#markedAt = Date.now();
-      this.undoable = id ? { id, changed, updated } : null;
-      if (!upTo) this.#refreshIfOpen();
-    } catch (error) {
-      this.store.rollbackAll();
-      this.#fail("markAllFailed", error);
-    }
-    this.#on.change();
+  markAll() {
+    return this.#marks.all();
   }
 
-  async undoMarkAll() {
-    const { id, changed } = this.undoable;
-    this.undoable = null;
-    this.#on.change();
-    try {
-      const answer = await this.#api.undoReadAll(id);
-      this.store.setRead(changed, null);
-      this.store.expire();
-      this.store.serverCount = answer.unread_count;
-      this.#refreshIfOpen();
-    } catch (error) {
-      this.#fail("undoFailed", error);
-    }
-    this.#on.change();
+  undoMarkAll() {
+    return this.#marks.undoAll();
+  }
+
+  /** The last mark-all, as long as it can be taken back. */
+  get undoable() {
+    return this.#marks.undoable;
   }
 
   explain(id) {
@@ -159,7 +139,7 @@ export class Inbox {
     resync: () => this.#recover(),
     notification: ({ notification }) => {
       this.#arrived([notification]);
-      if (Date.now() - this.#markedAt < DOUBT) this.#verify();
+      if (this.#marks.areRecent) this.#verify();
     },
     missed: ({ notifications, has_more: more }) => {
       this.#arrived(notifications, { live: false });
@@ -172,7 +152,7 @@ export class Inbox {
       if (known !== null && fresh.length) this.#on.arrivals(fresh);
     },
     read: ({ ids, up_to: upTo }) => {
-      this.#markedAt = Date.now();
+      this.#marks.heard();
       const now = new Date().toISOString();
       if (ids) this.store.setRead(ids, now);
       else if (!this.store.setReadUpTo(upTo, now)) this.#gap();
@@ -269,18 +249,6 @@ export class Inbox {
       if (filter === this.filter) this.error = error;
     }
     if (filter === this.filter) this.loading = false;
-    this.#on.change();
-  }
-
-  async #sendRead(id, read) {
-    try {
-      const { read_at: readAt } = await this.#api.setRead(id, read);
-      this.store.confirm(id, readAt);
-    } catch (error) {
-      this.store.rollback(id, read);
-      if (error.status === 404) this.store.remove(id);
-      this.#fail("readFailed", error);
-    }
     this.#on.change();
   }
 

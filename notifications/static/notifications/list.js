@@ -54,7 +54,10 @@ export class List {
     this.#countWaiting();
   }
 
+  /** Lets go of what the inbox will drop. */
   reset() {
+    this.#entries = [];
+    this.#heights.clear();
     this.#seen = null;
     this.#current = null;
     this.#scroller.scrollTop = 0;

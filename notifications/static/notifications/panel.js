@@ -4,9 +4,9 @@ import { element, icon, setAttribute, setText } from "./dom.js";
 import { List } from "./list.js";
 import { Status } from "./live.js";
 import { Row } from "./row.js";
+import { Toast } from "./toast.js";
 
 const SKELETONS = 6;
-const TOAST = 10_000; // the server allows an undo for 60 s
 const TICK = 30_000;
 
 export class Panel {
@@ -22,7 +22,7 @@ export class Panel {
   #today = null;
   #size = 0; // of the whole list; -1 while unknown
   #ticker = null;
-  #toastTimer = null;
+  #toast;
   #shownUndo = null;
   #preferences = null;
 
@@ -32,6 +32,11 @@ export class Panel {
     this.#times = times;
     this.#bases = bases;
     this.#on = on;
+    this.#toast = new Toast({
+      say: (text) => this.say(text),
+      mustStay: () => inbox.undoable !== null,
+      takeFocus: () => this.element.focus(),
+    });
     this.#parts = this.#build();
     this.element = this.#parts.panel;
     this.#list = new List({
@@ -73,16 +78,7 @@ export class Panel {
   }
 
   failed(key, { status, retryAfter: n }) {
-    this.toast(this.#translator.text(status === 429 && n ? "tooOften" : key, { n }));
-  }
-
-  toast(text, action = null) {
-    const { toast } = this.#parts;
-    toast.replaceChildren(element("span", {}, text), ...(action ? [action] : []));
-    toast.hidden = false;
-    this.say(text);
-    clearTimeout(this.#toastTimer);
-    this.#toastTimer = setTimeout(() => this.#endToast(), TOAST);
+    this.#toast.show(this.#translator.text(status === 429 && n ? "tooOften" : key, { n }));
   }
 
   // --- Parts ---
@@ -107,12 +103,11 @@ export class Panel {
     const scroller = element("div", { part: "list", id: "list", role: "tabpanel", tabindex: "-1" });
     const state = element("div", { part: "state", hidden: true });
     const tail = element("div", { part: "tail", hidden: true });
-    const toast = element("div", { part: "toast", hidden: true });
     const live = element("div", { class: "quiet", "aria-live": "polite" });
-    const body = element("div", { part: "content" }, tablist, banner, pill, scroller, toast);
+    const body = element("div", { part: "content" }, tablist, banner, pill, scroller, this.#toast.element);
     const attributes = { part: "panel", popover: "auto", tabindex: "-1", "aria-labelledby": "heading" };
     const panel = element("dialog", attributes, header, body, live);
-    return { panel, header, markAll, settings, tabs, banner, pill, scroller, state, tail, toast, live, body };
+    return { panel, header, markAll, settings, tabs, banner, pill, scroller, state, tail, live, body };
   }
 
   #iconButton(part, picture, key, onclick) {
@@ -209,22 +204,9 @@ export class Panel {
 
   #showUndo(undoable) {
     this.#shownUndo = undoable;
-    if (!undoable) return this.#endToast();
+    if (!undoable) return this.#toast.end();
     const undo = element("button", { part: "undo", type: "button", onclick: () => this.#inbox.undoMarkAll() }, this.#translator.text("undo"));
-    this.toast(this.#translator.text("marked", { n: undoable.updated }), undo);
-  }
-
-  /** Not while somebody is about to press it. */
-  #endToast() {
-    const { toast } = this.#parts;
-    if (this.#inbox.undoable && toast.matches(":hover, :focus-within")) {
-      this.#toastTimer = setTimeout(() => this.#endToast(), TOAST);
-      return;
-    }
-    clearTimeout(this.#toastTimer);
-    if (toast.matches(":focus-within")) this.#parts.panel.focus();
-    toast.hidden = true;
-    toast.replaceChildren();
+    this.#toast.show(this.#translator.text("marked", { n: undoable.updated }), undo);
   }
 
   #withDays(entries) {
@@ -285,7 +267,7 @@ export class Panel {
 
   async #showPreferences() {
     this.#preferences ??= await this.#on.preferences(() => this.#showList({ focus: true })).catch(() => null);
-    if (!this.#preferences) return this.toast(this.#translator.text("preferencesFailed"));
+    if (!this.#preferences) return this.#toast.show(this.#translator.text("preferencesFailed"));
     const { panel, header, body } = this.#parts;
     header.hidden = body.hidden = true;
     panel.insertBefore(this.#preferences.element, this.#parts.live);

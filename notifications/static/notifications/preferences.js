@@ -1,6 +1,7 @@
 /** The settings: a grid of types and channels, and how often email comes. Saves by itself, rolls back. */
 
 import { element, icon, setText } from "./dom.js";
+import { STRINGS } from "./preferences_strings.js";
 
 export { sheet } from "./preferences_styles.js";
 
@@ -21,6 +22,7 @@ export class Preferences {
   #back;
 
   constructor({ api, translator, onBack, say }) {
+    translator.learn(STRINGS);
     this.#api = api;
     this.#translator = translator;
     this.#say = say;

@@ -1,6 +1,6 @@
-/** Every word of the bell, replaceable one by one. A plural is an object by Intl.PluralRules category. */
+/** The words of the bell, replaceable one by one. A plural is an object by Intl.PluralRules category. */
 
-export const STRINGS = {
+const STRINGS = {
   label: "Notifications",
   buttonUnread: "Notifications, {n} unread",
   badgeMax: "99+",
@@ -12,7 +12,6 @@ export const STRINGS = {
   markUnread: "Mark as unread",
   why: "Why am I seeing this?",
   settings: "Notification settings",
-  back: "Back to notifications",
   close: "Close",
   newItems: "{n} new",
   arrived: "New notification: {title}",
@@ -37,51 +36,35 @@ export const STRINGS = {
   yesterday: "Yesterday",
   justNow: "just now",
   preferencesFailed: "Settings could not be loaded.",
-  preferencesIntro: "Choose what reaches you, and where.",
-  type: "Type",
-  digest: "Email arrives",
-  digestTime: "At",
-  timezone: "Time zone: {zone}",
-  useTimezone: "Use {zone}",
-  lockedOn: "Always on",
-  lockedOff: "Not available",
-  lockedNote: "Set for everyone, cannot be changed.",
-  emailNever: "Email is off for every type.",
-  saving: "Saving…",
-  saved: "Saved",
-  saveFailed: "Your change could not be saved.",
-  digests: {
-    immediate: "Immediately",
-    hourly: "Every hour",
-    daily: "Once a day",
-    weekly: "Once a week",
-    never: "Never",
-  },
-  types: {}, // by type; else the server's label
-  channels: {}, // by channel; else the server's label
 };
 
 export class Translator {
-  #strings;
+  #overrides;
+  #strings = STRINGS;
   #plurals;
   #numbers;
 
   constructor(overrides, language) {
-    this.#strings = { ...STRINGS, ...overrides };
+    this.#overrides = overrides;
     this.#plurals = new Intl.PluralRules(language);
     this.#numbers = new Intl.NumberFormat(language);
   }
 
+  /** Further words, of a part that is loaded later. */
+  learn(strings) {
+    this.#strings = { ...this.#strings, ...strings };
+  }
+
   /** The text for `key`; `values.n` chooses the plural. */
   text(key, values = {}) {
-    const entry = this.#strings[key];
+    const entry = this.#overrides[key] ?? this.#strings[key];
     const pattern = typeof entry === "object" ? (entry[this.#plurals.select(values.n)] ?? entry.other) : entry;
     return pattern.replace(/\{(\w+)\}/g, (_, name) => (name === "n" ? this.number(values.n) : values[name]));
   }
 
   /** The word for a member of a group (`digests`, `types`, `channels`). */
   name(group, key, fallback = key) {
-    return this.#strings[group][key] ?? STRINGS[group][key] ?? fallback;
+    return this.#overrides[group]?.[key] ?? this.#strings[group][key] ?? fallback;
   }
 
   number(value) {

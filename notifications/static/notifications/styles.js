@@ -73,7 +73,7 @@ h2, h3, p, ul { margin: 0; padding: 0; list-style: none; font: inherit; }
 .avatar { position: relative; flex: none; display: grid; place-items: center; width: 38px; height: 38px; border-radius: 50%; background: var(--_raised); color: var(--_muted); margin-top: 1px; }
 .initials { display: grid; place-items: center; width: 100%; height: 100%; border-radius: 50%; font-size: 13px; font-weight: 650; background: light-dark(hsl(var(--hue) 60% 88%), hsl(var(--hue) 32% 30%)); color: light-dark(hsl(var(--hue) 65% 24%), hsl(var(--hue) 70% 88%)); }
 .avatar img { position: absolute; inset: 0; width: 100%; height: 100%; border-radius: 50%; object-fit: cover; }
-.kind { position: absolute; inset-block-end: -4px; inset-inline-end: -5px; display: grid; place-items: center; width: 20px; height: 20px; border-radius: 50%; background: var(--_accent); color: var(--_on-accent); box-shadow: 0 0 0 2px var(--_surface); font-size: 10px; }
+.kind { position: absolute; inset-block-end: -7px; inset-inline-end: -7px; display: grid; place-items: center; width: 20px; height: 20px; border-radius: 50%; background: var(--_accent); color: var(--_on-accent); box-shadow: 0 0 0 2px var(--_surface); font-size: 10px; }
 .kind .icon { stroke-width: 2.4; }
 .tools { position: absolute; top: 8px; inset-inline-end: 8px; display: grid; gap: 1px; }
 .tools .ask { order: 2; }
