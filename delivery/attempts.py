@@ -5,15 +5,17 @@ a provider is asked. The only possible repeat is a crash between the provider's 
 the lease runs out and the delivery is sent again (spec §6).
 """
 
+import logging
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from delivery import lanes, outcomes
@@ -25,8 +27,12 @@ from preferences import push_tokens, rollout
 from preferences.catalog import Channel
 from preferences.decisions import Decision
 
+logger = logging.getLogger(__name__)
+
 #: Longer than a chunk of 50 takes when every send waits for its full timeout of 10 s.
 LEASE: Final = timedelta(minutes=10)
+_LAST_MINUTE: Final = timedelta(minutes=1)  # of the lease, for what is under way
+_DATABASE_PAUSE_SECONDS: Final = 1.0
 _SETTLED: Final = frozenset({State.SENT, State.FAILED, State.SUPPRESSED})
 
 _CLAIM = """
@@ -46,6 +52,7 @@ def attempt(channel: Channel, ids: Collection[int], transport: Callable[[], Tran
     """Send what is due among these deliveries, and record what became of each. Safe to run twice."""
     if rollout.current().is_killed:
         return
+    until = time.monotonic() + (LEASE - _LAST_MINUTE).total_seconds()
     claimed = _claim(channel, ids, 0 if lanes.is_blocked(channel) else lanes.grant(channel, len(ids)))
     _postpone(channel, set(ids) - {delivery.id for delivery in claimed})
     asked = {delivery.id: Asked(delivery) for delivery in claimed}
@@ -57,7 +64,7 @@ def attempt(channel: Channel, ids: Collection[int], transport: Callable[[], Tran
         missing = Counter(outgoing.delivery.id for outgoing in checked.ready)
         for entry in asked.values():
             entry.outstanding = missing[entry.delivery.id]
-        for result in _send(checked.ready, transport()):
+        for result in _send(checked.ready, transport(), until=until):
             entry = asked[result.outgoing.delivery.id]
             entry.take(result)
             if entry.outstanding == 0:
@@ -67,15 +74,15 @@ def attempt(channel: Channel, ids: Collection[int], transport: Callable[[], Tran
             _settle(entry)
 
 
-def _send(ready: Sequence[Outgoing], transport: Transport) -> Iterator[Result]:
-    """Send lane by lane; a lane that closes on the way is left at once."""
+def _send(ready: Sequence[Outgoing], transport: Transport, *, until: float) -> Iterator[Result]:
+    """Send lane by lane; a lane that closes on the way is left at once, and all when the lease is about to end."""
     for lane, chunk in groupby(sorted(ready, key=_lane_of), key=_lane_of):
-        if not _may_send(lane):
+        if time.monotonic() > until or not _may_send(lane):
             continue
         for result in transport.send(list(chunk)):
             _tell(lane, result)
             yield result
-            if not _may_send(lane):
+            if time.monotonic() > until or not _may_send(lane):
                 break
 
 
@@ -147,10 +154,26 @@ def _tell(lane: str, result: Result) -> None:
 
 
 def _record(delivery: Delivery, *, state: State, **changes: Any) -> None:
-    """Write what became of a delivery and of what it gathers, unless its lease ran out and another has it now."""
+    """Write what became of a delivery, however long PostgreSQL is away: what is not on record is sent again."""
+    patience_ends = time.monotonic() + LEASE.total_seconds()
+    while True:
+        try:
+            _write(delivery, state, changes)
+            return
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("answer waits for the database", extra={"error": type(error).__name__})
+            connection.close()
+            if time.monotonic() > patience_ends:
+                raise
+            time.sleep(_DATABASE_PAUSE_SECONDS)
+
+
+def _write(delivery: Delivery, state: State, changes: Mapping[str, Any]) -> None:
+    """Record state and changes, also of what it gathers, unless its lease ran out and another has it now."""
+    columns = {"reason": "", **changes} if state in _SETTLED else dict(changes)
     now = timezone.now()
     with transaction.atomic():
         mine = Delivery.objects.filter(id=delivery.id, state=delivery.state, attempts=delivery.attempts)
-        if mine.update(state=state, lease_until=None, updated_at=now, **changes) and state in _SETTLED:
+        if mine.update(state=state, lease_until=None, updated_at=now, **columns) and state in _SETTLED:
             gathered = Delivery.objects.filter(digest_id=delivery.id, state=State.HELD)
-            gathered.update(state=state, reason=changes.get("reason", ""), updated_at=now)
+            gathered.update(state=state, reason=columns["reason"], updated_at=now)

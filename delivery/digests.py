@@ -59,16 +59,18 @@ def collect() -> int:
 
 def reconsider() -> None:
     """Move what is held for users who have changed their choices since."""
-    while held := list(_held_under_old_choices()):
+    last_id = 0
+    while held := list(_held_under_old_choices(after=last_id)):
         now = timezone.now()
         known = recipients.load({delivery.user_id for delivery in held})
         for delivery in held:
             decision = decide_again(Channel.EMAIL, delivery, known.get(delivery.user_id), now)
             _move(delivery, decision, now)
+        last_id = held[-1].id
 
 
-def _held_under_old_choices() -> Iterable[Delivery]:
-    held = Delivery.objects.filter(state=State.HELD, digest=None)
+def _held_under_old_choices(*, after: int) -> Iterable[Delivery]:
+    held = Delivery.objects.filter(state=State.HELD, digest=None, id__gt=after)
     changed = held.filter(user__preferences_changed_at__gt=F("updated_at"))
     lately = changed.filter(user__preferences_changed_at__gt=timezone.now() - _LOOK_BACK)
     return lately.order_by("id")[:_ITEMS]

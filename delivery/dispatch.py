@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from celery import current_app
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -109,10 +110,26 @@ def wake(due: Iterable[Due]) -> None:
                 break
 
 
-def cancel(notification_ids: Collection[str], reason: Reason) -> None:
-    """Take back what still waits of these notifications, on every channel."""
-    waiting = Delivery.objects.filter(notification_id__in=notification_ids, state__in=[State.HELD, State.PENDING])
-    waiting.update(state=State.SUPPRESSED, reason=reason, updated_at=timezone.now())
+def cancel(notification_ids: Collection[str]) -> None:
+    """Take back what still waits of these notifications, since they were read.
+
+    What a worker has in hand is marked, so that no later attempt sends it.
+    """
+    of_these = Delivery.objects.filter(notification_id__in=notification_ids)
+    waiting = of_these.filter(state__in=[State.HELD, State.PENDING])
+    waiting.update(state=State.SUPPRESSED, reason=Reason.ALREADY_READ, updated_at=timezone.now())
+    of_these.filter(state=State.SENDING).update(reason=Reason.ALREADY_READ)
+
+
+def restore(notification_ids: Collection[str]) -> None:
+    """Take `cancel` back, since they are unread again. What is too old by now is found so before it is sent."""
+    now = timezone.now()
+    cancelled = Delivery.objects.filter(notification_id__in=notification_ids, reason=Reason.ALREADY_READ)
+    cancelled.filter(state=State.SENDING).update(reason="")
+    back = cancelled.filter(state=State.SUPPRESSED, digest=None)
+    held = Q(channel=Channel.EMAIL, attempts=0, due_at__gt=now)
+    back.filter(held).update(state=State.HELD, reason="", updated_at=now)
+    back.update(state=State.PENDING, reason="", updated_at=now)
 
 
 def _seconds(duration: timedelta) -> str:

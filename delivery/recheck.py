@@ -79,6 +79,8 @@ def decide_again(channel: Channel, delivery: Delivery, recipient: Recipient | No
     type_ = CATALOG.get(delivery.type)
     if type_ is None:
         return Decision(Reason.UNKNOWN_TYPE)
+    if delivery.reason == Reason.ALREADY_READ:  # while another attempt had it in hand
+        return Decision(Reason.ALREADY_READ)
     # What was held has no age: the digest is the moment that the user chose for it.
     occurred_at = now if delivery.state == State.HELD else delivery.occurred_at
     return decide(type_, recipient, actor_id=None, occurred_at=occurred_at, now=now)[channel]

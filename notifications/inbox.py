@@ -1,6 +1,6 @@
 """The inbox of one user: list, count, mark read, and tell the user's other bells.
 
-What is read here is not sent elsewhere any more: marking cancels what still waits to go out.
+What is read here is not sent elsewhere any more: marking cancels what still waits to go out, and unmarking restores it.
 Every function takes the user first and sees nothing of anybody else.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core import signing
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -21,7 +22,6 @@ from delivery.transports import bell
 from notifications.events import Resource
 from notifications.models import Notification
 from preferences import user_ids
-from preferences.decisions import Reason
 from preferences.people import Person
 
 #: How far back `stored_since` looks again: rows become visible when their transaction commits, not in order of time.
@@ -171,8 +171,11 @@ def mark_read(user_id: UUID, notification_id: str) -> datetime:
     """Mark as read and return when it was read first. Raises UnknownNotification."""
     row = _mine(user_id).filter(id=notification_id)
     now = timezone.now()
-    if row.filter(read_at=None).update(read_at=now):
-        dispatch.cancel([notification_id], Reason.ALREADY_READ)
+    with transaction.atomic():
+        is_changed = row.filter(read_at=None).update(read_at=now)
+        if is_changed:
+            dispatch.cancel([notification_id])
+    if is_changed:
         _tell(user_id, {"type": "read", "ids": [notification_id]})
         return now
     times = row.values_list("read_at", flat=True)
@@ -184,7 +187,11 @@ def mark_read(user_id: UUID, notification_id: str) -> datetime:
 def mark_unread(user_id: UUID, notification_id: str) -> None:
     """Mark as not read. Raises UnknownNotification."""
     row = _mine(user_id).filter(id=notification_id)
-    if row.exclude(read_at=None).update(read_at=None):
+    with transaction.atomic():
+        is_changed = row.exclude(read_at=None).update(read_at=None)
+        if is_changed:
+            dispatch.restore([notification_id])
+    if is_changed:
         _tell(user_id, {"type": "unread", "ids": [notification_id]})
     elif not row.exists():
         raise UnknownNotification(notification_id)
@@ -197,8 +204,9 @@ def mark_all_read(user_id: UUID, *, up_to: str | None = None) -> MarkedAll:
     updated = 0
     if watermark is not None:
         unread = _mine(user_id).filter(read_at=None)
-        updated = unread.filter(_behind(watermark) | Q(id=watermark.id)).update(read_at=read_at)
-        dispatch.cancel(_read_at_once(user_id, read_at), Reason.ALREADY_READ)
+        with transaction.atomic():
+            updated = unread.filter(_behind(watermark) | Q(id=watermark.id)).update(read_at=read_at)
+            dispatch.cancel(_read_at_once(user_id, read_at))
     remaining = unread_count(user_id)
     if updated and watermark is not None:
         bell.publish([(user_id, {"type": "read", "up_to": watermark.id, "unread_count": remaining})])
@@ -208,8 +216,10 @@ def mark_all_read(user_id: UUID, *, up_to: str | None = None) -> MarkedAll:
 def undo_mark_all(user_id: UUID, undo_id: str) -> int:
     """Make unread again what that call marked; return how many are unread now. Raises InvalidUndo."""
     read_at = _read_undo_id(user_id, undo_id)
-    ids = _read_at_once(user_id, read_at)
-    _mine(user_id).filter(read_at=read_at).update(read_at=None)
+    with transaction.atomic():
+        ids = _read_at_once(user_id, read_at)
+        _mine(user_id).filter(read_at=read_at).update(read_at=None)
+        dispatch.restore(ids)
     remaining = unread_count(user_id)
     bell.publish((user_id, {"type": "unread", "ids": some, "unread_count": remaining}) for some in _some_at_a_time(ids))
     return remaining

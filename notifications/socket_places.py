@@ -6,7 +6,6 @@ leases; those of a killed process run out, and with them the key. Redis gone: ev
 
 import logging
 import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +20,6 @@ logger = logging.getLogger(__name__)
 MOST_SOCKETS: Final = 20
 LEASE_SECONDS: Final = 30
 _TIMEOUT_SECONDS: Final = 0.5
-_PAUSE_SECONDS: Final = 1.0  # after a failure
 
 # Answers 1 when the place was free. The clock is Redis' own.
 _TAKE = """
@@ -38,7 +36,7 @@ redis.call('ZADD', KEYS[1], redis.call('TIME')[1] + ARGV[2], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 
-_ask_again_at = 0.0
+_respite: Final = redis_client.Respite()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Place:
 def take(user_id: UUID) -> Place | None:
     """Take a place for LEASE_SECONDS, or return None when the user has no more."""
     place = Place(user_id, secrets.token_urlsafe(9))
-    if time.monotonic() < _ask_again_at:
+    if _respite.lasts:
         return place
     try:
         is_free = _redis().eval(_TAKE, 1, place.key, place.id, str(MOST_SOCKETS), str(LEASE_SECONDS))
@@ -81,7 +79,7 @@ def renew(places: Iterable[Place]) -> bool:
 
 def give_back(place: Place) -> None:
     """Let another socket of the user have the place."""
-    if time.monotonic() < _ask_again_at:
+    if _respite.lasts:
         return
     try:
         _redis().zrem(place.key, place.id)
@@ -90,9 +88,7 @@ def give_back(place: Place) -> None:
 
 
 def _note(error: RedisError) -> None:
-    """Leave Redis alone for a moment: a thousand sockets would wait for it one after the other."""
-    global _ask_again_at
-    _ask_again_at = time.monotonic() + _PAUSE_SECONDS
+    _respite.begin()
     logger.debug("sockets are not counted, Redis is away", extra={"error": type(error).__name__})
 
 

@@ -51,10 +51,12 @@ class Producer:
     def publish_many(self, events: Iterable[Event]) -> int:
         """Hand many events over in as few requests as SQS allows; return how many.
 
-        Raises PublishFailed with every event that was not handed over; the others were.
+        Raises PublishFailed with every event that was not handed over; the others were. Raises InvalidEvent for one
+        that is too large, before any is handed over.
         """
+        written = [(event, event.as_json()) for event in events]
         count, failed, cause = 0, list[Event](), ""
-        for request in _requests(_packs(events)):
+        for request in _requests(_packs(written)):
             count += sum(len(pack) for pack in request)
             left, cause = self._send(request, cause)
             failed += [event for pack in left for event, _ in pack]
@@ -78,12 +80,11 @@ class Producer:
         return packs, cause
 
 
-def _packs(events: Iterable[Event]) -> Iterator[Pack]:
+def _packs(events: Iterable[tuple[Event, str]]) -> Iterator[Pack]:
     """Gather events into message bodies; an event too large for company travels alone."""
     pack: Pack = []
     size = 0
-    for event in events:
-        text = event.as_json()
+    for event, text in events:
         if pack and (size + len(text) > _PACK_BYTES or len(pack) == _PACK_EVENTS):
             yield pack
             pack, size = [], 0
@@ -117,7 +118,10 @@ def _body(pack: Pack) -> str:
 
 @cache
 def _default_producer() -> Producer:
-    return Producer(queue_url=os.environ["EVENTS_QUEUE_URL"], endpoint_url=os.environ.get("SQS_ENDPOINT_URL"))
+    queue_url = os.environ.get("EVENTS_QUEUE_URL")
+    if not queue_url:
+        raise LookupError("EVENTS_QUEUE_URL is not set: publish() cannot know the queue")
+    return Producer(queue_url=queue_url, endpoint_url=os.environ.get("SQS_ENDPOINT_URL"))
 
 
 def publish(event: Event) -> None:

@@ -2,15 +2,22 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
-from django.utils import timezone
+from django.db.models import DateTimeField, Func
 
 from preferences import choices
 from preferences.choices import Choices
 from preferences.decisions import Recipient
 from preferences.models import User
 from preferences.rollout import Rollout
+
+#: PostgreSQL's time at which the row is written, after any wait for it.
+_CLOCK: Final = Func(function="clock_timestamp", output_field=DateTimeField())
+#: What is decided under the old choices at this moment is stored a little later.
+_OVERLAP: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +62,5 @@ def load_recipients(
 def store_choices(user_id: UUID, chosen: Choices) -> None:
     """Replace what this user chose, and nothing else of the row: push tokens change at the same time."""
     User.objects.filter(id=user_id).update(
-        notification_preferences=choices.to_stored(chosen), preferences_changed_at=timezone.now()
+        notification_preferences=choices.to_stored(chosen), preferences_changed_at=_CLOCK + _OVERLAP
     )

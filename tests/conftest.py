@@ -20,13 +20,15 @@ from pytest_django import Settings
 from redis import Redis
 from waffle.models import Switch
 
+from delivery.transports import bell
 from devstack.child import Child, spawn
 from devstack.ports import http_status
 from devstack.processes import exec_in_shell, read_procfile
 from devstack.stack import Servers
 from devstack.waiting import wait_until
+from notifications import socket_places
 from notifications.event_queue import EventQueue
-from preferences import rollout
+from preferences import redis_client, rollout
 from preferences.models import Flag, User
 from tests.mailbox import Mailbox
 from tests.phones import Phones, phones_at
@@ -81,6 +83,19 @@ def valkey() -> Iterator[Redis]:
     """A client for what the code under test keeps there; every test finds it empty."""
     with Redis.from_url(os.environ["REDIS_URL"]) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would take the tasks off their queue, which all tests share. `monkeypatch.undo()` calls them again."""
+    monkeypatch.setattr("celery.app.base.Celery.send_task", lambda *_, **__: None)
+
+
+@pytest.fixture(autouse=True)
+def _redis_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever failed in the test before."""
+    for module in (bell, socket_places):
+        monkeypatch.setattr(module, "_respite", redis_client.Respite())
 
 
 @pytest.fixture(autouse=True)
@@ -192,6 +207,7 @@ def intake(start_intake: Callable[[], Child]) -> Child:
 def _web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     base_url, port = os.environ["PUBLIC_URL"], int(os.environ["PORT"])
     log = tmp_path_factory.mktemp("web") / "web.log"
+    EventQueue().create()  # without it the process is not ready
     with running_process("web", {"ROLLOUT_CACHE_MS": "0"}, log=log) as child:
         web = Web(base_url, f"{base_url.replace('http', 'ws', 1)}/ws/notifications", child, log)
         wait_until(lambda: not child.is_alive or http_status(port, "/healthz") is not None, seconds=_WEB_PATIENCE)
@@ -202,11 +218,19 @@ def _web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def web(_web: Web, transactional_db: None, flag_on: Flag) -> Iterator[Web]:
     """The web process of this run, on the test database. It reads the flag and the switch anew for each question."""
+    # A test before may have restarted a server; the connections that it broke are replaced one by one.
+    assert wait_until(lambda: _has_its_servers(_web), seconds=_WEB_PATIENCE)
     known = _web.log.stat().st_size
     yield _web
     with _web.log.open("rb") as log:
         log.seek(known)
         print(log.read().decode(errors="replace"))  # pytest shows it when the test failed
+
+
+def _has_its_servers(web: Web) -> bool:
+    """Beside the queue, which each test names anew."""
+    found = httpx.get(f"{web.base_url}/readyz").json()
+    return bool(found["database"] == found["redis"] == "ok")
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from preferences import redis_client
 logger = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS: Final = 2.0
+_respite: Final = redis_client.Respite()
 
 Message = Mapping[str, Any]
 
@@ -30,7 +31,7 @@ def group_name(user_id: UUID) -> str:
 
 def listening(user_ids: Collection[UUID]) -> set[UUID]:
     """Return which of the users have a bell open, in any process."""
-    if not user_ids:
+    if not user_ids or _respite.lasts:
         return set()
     by_channel = {_redis_channel(user_id): user_id for user_id in user_ids}
     try:
@@ -47,6 +48,8 @@ def publish(messages: Iterable[tuple[UUID, Message]]) -> None:
     The wire format is that of `RedisPubSubChannelLayer.group_send`, which takes a round trip and an event loop
     for each message.
     """
+    if _respite.lasts:
+        return
     serialize = get_channel_layer().serialize
     try:
         with _redis().pipeline(transaction=False) as pipeline:
@@ -68,4 +71,5 @@ def _redis() -> Any:
 
 
 def _log_outage(error: RedisError) -> None:
+    _respite.begin()
     logger.warning("bells not rung, Redis is away", extra={"error": type(error).__name__})

@@ -5,7 +5,13 @@ from datetime import timedelta
 from functools import cache
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
 from django_ses import SESBackend
 
 from delivery.errors import PermanentFailure, ProviderDown, SendFailure, Throttled
@@ -29,6 +35,8 @@ _FAILURES: Final[Mapping[str, type[SendFailure]]] = {
     "MailFromDomainNotVerifiedException": ProviderDown,
     "SignatureDoesNotMatch": ProviderDown,
 }
+_UNREACHED: Final = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError)
+_UNANSWERED_PAUSE: Final = timedelta(minutes=1)
 _DAILY_QUOTA: Final = "Daily message quota exceeded"
 _QUOTA_PAUSE: Final = timedelta(minutes=5)
 
@@ -50,8 +58,10 @@ def _send(outgoing: Outgoing) -> str | SendFailure:
         return failure
     except ClientError as error:
         return _failure(error)
-    except BotoCoreError as error:  # no answer, or none in time
+    except _UNREACHED as error:
         return ProviderDown(type(error).__name__)
+    except BotoCoreError as error:  # SES may have taken it: its feedback comes within seconds, and settles it
+        return ProviderDown(type(error).__name__, retry_after=_UNANSWERED_PAUSE)
     return str(message.extra_headers["message_id"])  # where django-ses leaves it
 
 

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from waffle.models import Switch
 
@@ -216,9 +217,60 @@ def test_who_has_chosen_a_digest_meanwhile_gets_it_there(alice, provider):
 
 def test_what_was_read_meanwhile_is_cancelled(alice, provider):
     mail, held, sent = delivery(alice), delivery(alice, state=State.HELD), delivery(alice, state=State.SENT)
-    dispatch.cancel([one.notification_id for one in (mail, held, sent)], Reason.ALREADY_READ)
+    dispatch.cancel([one.notification_id for one in (mail, held, sent)])
     attempt(provider, mail)
     assert states(mail, held, sent) == [State.SUPPRESSED, State.SUPPRESSED, State.SENT]
+
+
+def test_what_is_read_while_a_worker_has_it_in_hand_is_not_sent_by_a_later_attempt(alice, provider):
+    mail = delivery(alice, title="bad")
+
+    class ReadMeanwhile(Provider):
+        def send(self, chunk):
+            dispatch.cancel([mail.notification_id])
+            yield from super().send(chunk)
+
+    attempt(ReadMeanwhile(bad=TransientFailure("later")), mail)
+    Delivery.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    attempt(provider, mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.reason) == (State.SUPPRESSED, Reason.ALREADY_READ)
+
+
+def test_what_is_unread_again_goes_out_after_all(alice, provider):
+    soon = timezone.now() + timedelta(hours=1)
+    mail, held = delivery(alice), delivery(alice, state=State.HELD, due_at=soon)
+    ids = [mail.notification_id, held.notification_id]
+    dispatch.cancel(ids)
+    dispatch.restore(ids)
+    attempt(provider, mail)
+    assert states(mail, held) == [State.SENT, State.HELD]
+
+
+def test_an_answer_outlives_a_moment_without_postgresql(alice, provider, monkeypatch):
+    mail, failures = delivery(alice), iter([OperationalError, OperationalError])
+    write = attempts._write
+
+    def fail_twice(*arguments):
+        if error := next(failures, None):
+            raise error
+        write(*arguments)
+
+    monkeypatch.setattr(attempts, "_write", fail_twice)
+    monkeypatch.setattr(attempts, "_DATABASE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(attempts.connection, "close", lambda: None)
+    attempt(provider, mail)
+    assert states(mail) == [State.SENT]
+    assert provider.sent == [mail.id]
+
+
+def test_a_worker_whose_lease_is_about_to_end_asks_for_no_more(alice, monkeypatch):
+    monkeypatch.setattr(attempts, "LEASE", timedelta(seconds=1))
+    mails = [delivery(alice), delivery(alice)]
+    provider = Provider()
+    attempt(provider, *mails)
+    assert provider.sent == []
+    assert states(*mails) == [State.PENDING, State.PENDING]
 
 
 def test_a_type_that_the_catalogue_has_dropped_is_not_sent(alice, provider):

@@ -80,7 +80,7 @@ def test_a_digest_that_is_sent_settles_what_it_gathers(alice):
 def test_a_digest_leaves_out_what_was_read_meanwhile(alice):
     read, unread = held(alice), held(alice)
     digests.collect()
-    dispatch.cancel([read.notification_id], Reason.ALREADY_READ)
+    dispatch.cancel([read.notification_id])
     provider = Provider()
     attempts.attempt(Channel.EMAIL, [made()[0].id], lambda: provider)
     assert states(read, unread) == [State.SUPPRESSED, State.SENT]
@@ -89,7 +89,7 @@ def test_a_digest_leaves_out_what_was_read_meanwhile(alice):
 def test_a_digest_with_nothing_left_is_never_sent(alice):
     item = held(alice)
     digests.collect()
-    dispatch.cancel([item.notification_id], Reason.ALREADY_READ)
+    dispatch.cancel([item.notification_id])
     provider = Provider()
     attempts.attempt(Channel.EMAIL, [made()[0].id], lambda: provider)
     assert provider.sent == []

@@ -78,6 +78,11 @@ def _test_database_url() -> str:
     return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
 
+@pytest.fixture(autouse=True)
+def _no_worker_is_called() -> None:
+    """Here workers are called: this stands in for what keeps other tests from it."""
+
+
 @pytest.fixture(scope="module")
 def _post_office(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostOffice]:
     office = PostOffice(tmp_path_factory.mktemp("post_office"))

@@ -72,6 +72,14 @@ def test_reading_cancels_what_still_waits(alice):
     assert (mail.state, mail.reason) == (State.SUPPRESSED, Reason.ALREADY_READ)
 
 
+def test_taking_a_mark_back_lets_the_mail_go(alice):
+    process(event_for(alice))
+    undo_id = inbox.mark_all_read(alice.id).undo_id
+    assert Delivery.objects.get().state == State.SUPPRESSED
+    inbox.undo_mark_all(alice.id, undo_id)
+    assert (Delivery.objects.get().state, Delivery.objects.get().reason) == (State.PENDING, "")
+
+
 def test_reading_everything_cancels_everything_of_this_user_alone(alice, bob):
     process(event_for(alice, bob, id="1"), event_for(alice, bob, id="2"))
     inbox.mark_all_read(alice.id)

@@ -13,11 +13,6 @@ def user_id() -> UUID:
     return uuid4()
 
 
-@pytest.fixture(autouse=True)
-def _ask_redis_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_places, "_ask_again_at", 0.0)
-
-
 def test_a_user_has_20_places_and_nobody_elses(user_id: UUID) -> None:
     assert all(socket_places.take(user_id) for _ in range(MOST_SOCKETS))
     assert socket_places.take(user_id) is None
