@@ -17,7 +17,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: export PORT := $(PORT)
@@ -30,7 +30,13 @@ demo-reset: $(INSTALLED) ## drop the demo's data
 
 .PHONY: test
 test: $(INSTALLED) ## run the tests (ARGS="-k bell -x" goes to pytest)
+	@$(BIN)/python -m devstack.chromium
 	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(INSTALLED) ## take the pictures of the bell in docs/screenshots anew
+	@$(BIN)/python -m devstack.chromium
+	$(BIN)/python -m pytest --quiet tests/browser/screenshots.py
 
 .PHONY: lint
 lint: $(INSTALLED) ## check style, types and the direction of imports
@@ -42,6 +48,10 @@ lint: $(INSTALLED) ## check style, types and the direction of imports
 .PHONY: bench
 bench: $(INSTALLED) ## measure throughput and latency on this machine (ARGS= goes to the benchmark)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-outbound
+bench-outbound: $(INSTALLED) ## measure what mails, pushes and digests cost (ARGS=--quick for small rounds)
+	$(BIN)/python -m benchmarks.outbound $(ARGS)
 
 .PHONY: lock
 lock: $(INSTALLED) ## pin the requirements anew after a change of pyproject.toml (ARGS=--upgrade for new releases)

@@ -1,147 +1,133 @@
-"""The product's side of `benchmarks.outbound`: makes rows, sends and collects, and prints the figures as JSON.
+"""The product's side of `benchmarks.outbound`: sends and collects, and prints the costs as JSON.
 
-A program of its own, so that the harness needs no Django: `python -m benchmarks.outbound_work mails 1000`.
+A program of its own, so that the harness needs no Django: `python -m benchmarks.outbound_work pushes 1000 5`.
 """
 
 import json
 import os
 import resource
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Final
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Final, TypeVar
 
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 django.setup()
 
-from django.db import connection  # noqa: E402
-from django.utils import timezone  # noqa: E402
-
+from benchmarks import cpu  # noqa: E402
+from benchmarks.costs import Stopwatch  # noqa: E402
+from benchmarks.outbound_rows import backend_pid, give_phones, make_deliveries, make_people  # noqa: E402
 from delivery import attempts, digests, dispatch  # noqa: E402
 from delivery.dispatch import CHUNK  # noqa: E402
 from delivery.models import DIGEST, Delivery, State  # noqa: E402
-from delivery.transports.contract import Outgoing  # noqa: E402
+from delivery.recheck import recheck  # noqa: E402
+from delivery.transports.apns import ApnsTransport  # noqa: E402
+from delivery.transports.contract import Transport  # noqa: E402
 from delivery.transports.email import SesTransport  # noqa: E402
+from delivery.transports.fcm import FcmTransport  # noqa: E402
+from delivery.transports.push import PushTransport  # noqa: E402
 from preferences.catalog import Channel  # noqa: E402
-from preferences.models import Flag, User  # noqa: E402
-from preferences.rollout import FLAG  # noqa: E402
+from preferences.push_tokens import Platform  # noqa: E402
 
-_WARM_UP: Final = 20  # mails
 _ITEMS: Final = 3  # held for each user
 
-_USERS = """
-    INSERT INTO users (id, password, is_superuser, is_staff, is_active, email, name, notification_preferences)
-    SELECT lpad(to_hex(number), 32, '0')::uuid, '', false, false, true,
-           'reader' || number || '@example.com', 'Reader ' || number, %s::jsonb
-    FROM generate_series(1, %s) AS number
-    ON CONFLICT (id) DO UPDATE SET notification_preferences = EXCLUDED.notification_preferences
-"""
+#: The platforms of the phones, and what reaches these alone.
+_PUSHES: Final[Mapping[str, tuple[Sequence[Platform], Callable[[], Transport]]]] = {
+    "apns": ([Platform.IOS], ApnsTransport),
+    "fcm": ([Platform.ANDROID], FcmTransport),
+    "push": ([Platform.IOS, Platform.ANDROID], PushTransport),
+}
 
-_DELIVERIES = """
-    INSERT INTO deliveries (notification_id, channel, user_id, type, title, body, actor_name, resource_type,
-                            resource_id, resource_url, resource_title, occurred_at, state, reason, due_at)
-    SELECT %(name)s || lpad(to_hex(number * %(items)s + item), 12, '0'), 'email',
-           lpad(to_hex(number), 32, '0')::uuid, 'task_assigned', 'New task assigned to you',
-           'Sarah Kim assigned ''Update pricing page'' to you', 'Sarah Kim', 'task', 'tsk_' || item,
-           '/tasks/tsk_' || item, 'Update pricing page', now(), %(state)s, '', now() - interval '1 second'
-    FROM generate_series(1, %(users)s) AS number, generate_series(1, %(items)s) AS item
-    RETURNING id
-"""
+Each = TypeVar("Each")
+#: By what is measured.
+Stopwatches = Mapping[str, Stopwatch]
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What doing something `count` times took; CPU is this process's alone."""
-
-    count: int
-    seconds: float
-    cpu_seconds: float
+def mails(stopwatches: Stopwatches, count: int) -> None:
+    """Send so many mails by the transport alone, and again on the whole way of a worker."""
+    make_people(count)
+    _send(stopwatches["mail_transport"], make_deliveries(count, channel=Channel.EMAIL), Channel.EMAIL, SesTransport)
+    _attempt(stopwatches["mail_worker"], make_deliveries(count, channel=Channel.EMAIL), Channel.EMAIL, SesTransport)
 
 
-def mails(count: int) -> dict[str, Cost]:
-    """Send so many mails by the transport alone, and as many again on the whole way of a worker."""
-    _populate(count)
-    ids = _rows(count, state=State.PENDING, name="one_")
-    users = User.objects.in_bulk()
-    outgoing = [Outgoing(delivery, users[delivery.user_id]) for delivery in Delivery.objects.filter(id__in=ids)]
-    _send(outgoing[:_WARM_UP])
-    return {"transport": _cost(count, lambda: _send(outgoing)), "worker": _cost(count, lambda: _attempt(ids))}
+def pushes(stopwatches: Stopwatches, count: int) -> None:
+    """Do the same with pushes: to phones of each kind, and to both mixed."""
+    make_people(count)
+    for name, (platforms, transport) in _PUSHES.items():
+        give_phones(count, platforms)
+        _send(stopwatches[f"{name}_transport"], make_deliveries(count, channel=Channel.PUSH), Channel.PUSH, transport)
+        _attempt(
+            stopwatches[f"{name}_worker"], make_deliveries(count, channel=Channel.PUSH), Channel.PUSH, PushTransport
+        )
 
 
-def digest_run(users: int) -> dict[str, Cost]:
+def digest_run(stopwatches: Stopwatches, users: int) -> None:
     """Make a digest for each of so many users with held items: with the calls of workers, and without."""
-    _populate(users, preferences={"email_digest": "daily"})
-    costs: dict[str, Cost] = {}
+    make_people(users, preferences={"email_digest": "daily"})
     wake = dispatch.wake
-    for name, wake_workers in (("collect", _call_nobody), ("collect_and_wake", wake)):
-        _forget_deliveries()
-        _rows(users, items=_ITEMS, state=State.HELD, name="held")
-        _analyze()
+    for name, wake_workers in (("digest", _call_nobody), ("digest_and_wake", wake)):
+        make_deliveries(users, channel=Channel.EMAIL, state=State.HELD, each=_ITEMS)
         dispatch.wake = wake_workers
-        costs[name] = _cost(users, digests.collect)
-        made = Delivery.objects.filter(type=DIGEST).count()
-        if made != users:
-            raise RuntimeError(f"{made} digests for {users} users")
-    return costs
+        with stopwatches[name].running():
+            digests.collect()
+        _expect(users, Delivery.objects.filter(type=DIGEST).count(), "digests")
+    dispatch.wake = wake
 
 
-def _populate(users: int, *, preferences: dict[str, str] | None = None) -> None:
-    Flag.objects.update_or_create(name=FLAG, defaults={"everyone": True})
-    with connection.cursor() as cursor:
-        cursor.execute(_USERS, [json.dumps(preferences or {}), users])
+#: Each does one round of so many.
+_WORK: Final[Mapping[str, Callable[[Stopwatches, int], None]]] = {
+    "mails": mails,
+    "pushes": pushes,
+    "digests": digest_run,
+}
 
 
-def _forget_deliveries() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE deliveries")
+def _send(stopwatch: Stopwatch, ids: Sequence[int], channel: Channel, transport: Callable[[], Transport]) -> None:
+    """Send what recheck has made ready, chunk by chunk, as a worker would."""
+    ready = recheck(channel, list(Delivery.objects.filter(id__in=ids))).ready
+    with stopwatch.running():
+        results = [result for chunk in _chunks(ready) for result in transport().send(chunk)]
+    _expect(len(ids), sum(isinstance(result.answer, str) for result in results), "accepted")
 
 
-def _analyze() -> None:
-    """Let PostgreSQL count, as autovacuum does where rows come one by one."""
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE deliveries")
+def _attempt(stopwatch: Stopwatch, ids: Sequence[int], channel: Channel, transport: Callable[[], Transport]) -> None:
+    with stopwatch.running():
+        for chunk in _chunks(ids):
+            attempts.attempt(channel, chunk, transport)
+    _expect(len(ids), Delivery.objects.filter(id__in=ids, state=State.SENT).count(), "sent")
 
 
-def _rows(users: int, *, state: State, name: str, items: int = 1) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(_DELIVERIES, {"users": users, "items": items, "state": state.value, "name": name})
-        return [id_ for (id_,) in cursor.fetchall()]
-
-
-def _send(outgoing: Sequence[Outgoing]) -> None:
-    failed = [result.answer for result in SesTransport().send(outgoing) if not isinstance(result.answer, str)]
-    if failed:
-        raise RuntimeError(f"{len(failed)} mails were not taken: {failed[0]!r}")
-
-
-def _attempt(ids: Sequence[int]) -> None:
-    for start in range(0, len(ids), CHUNK):
-        attempts.attempt(Channel.EMAIL, ids[start : start + CHUNK], SesTransport)
-    sent = Delivery.objects.filter(id__in=ids, state=State.SENT).count()
-    if sent != len(ids):
-        raise RuntimeError(f"{sent} of {len(ids)} mails were sent")
+def _chunks(everything: Sequence[Each]) -> Iterator[Sequence[Each]]:
+    for start in range(0, len(everything), CHUNK):
+        yield everything[start : start + CHUNK]
 
 
 def _call_nobody(due: object) -> None:
     """In place of dispatch.wake."""
 
 
-def _cost(count: int, work: Callable[[], object]) -> Cost:
-    started, cpu_started = time.perf_counter(), time.process_time()
-    work()
-    return Cost(count, time.perf_counter() - started, time.process_time() - cpu_started)
+def _expect(wanted: int, found: int, what: str) -> None:
+    """Raise RuntimeError when a round did less than its cost would say."""
+    if found != wanted:
+        raise RuntimeError(f"{found} of {wanted} {what}")
 
 
-def main(what: str, count: int) -> None:
-    """Print the costs, the memory of this process at its largest (MiB), and when it was."""
-    costs = {"mails": mails, "digests": digest_run}[what](count)
+def main(what: str, count: int, rounds: int) -> None:
+    """Print the rounds by name, and the memory of this process at its largest (MiB)."""
+    work = _WORK[what]
+    new_stopwatch = partial(Stopwatch, partial(cpu.seconds, backend_pid()))
+    work(defaultdict(new_stopwatch), CHUNK)  # connects, and is not counted
+    stopwatches: Stopwatches = defaultdict(new_stopwatch)
+    for _ in range(rounds):
+        work(stopwatches, count)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    figures = {name: asdict(cost) for name, cost in costs.items()}
-    json.dump({"costs": figures, "memory_mib": memory, "measured_at": timezone.now().isoformat()}, sys.stdout)
+    taken = {name: [asdict(one) for one in stopwatch.rounds] for name, stopwatch in stopwatches.items()}
+    json.dump({"rounds": taken, "memory_mib": memory}, sys.stdout)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

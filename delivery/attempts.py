@@ -172,8 +172,11 @@ def _write(delivery: Delivery, state: State, changes: Mapping[str, Any]) -> None
     """Record state and changes, also of what it gathers, unless its lease ran out and another has it now."""
     columns = {"reason": "", **changes} if state in _SETTLED else dict(changes)
     now = timezone.now()
+    mine = Delivery.objects.filter(id=delivery.id, state=delivery.state, attempts=delivery.attempts)
+    if not delivery.is_digest or state not in _SETTLED:
+        mine.update(state=state, lease_until=None, updated_at=now, **columns)
+        return
     with transaction.atomic():
-        mine = Delivery.objects.filter(id=delivery.id, state=delivery.state, attempts=delivery.attempts)
-        if mine.update(state=state, lease_until=None, updated_at=now, **columns) and state in _SETTLED:
+        if mine.update(state=state, lease_until=None, updated_at=now, **columns):
             gathered = Delivery.objects.filter(digest_id=delivery.id, state=State.HELD)
             gathered.update(state=state, reason=columns["reason"], updated_at=now)
