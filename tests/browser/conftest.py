@@ -1,112 +1,127 @@
 """A real Chromium with the bell in it, against the web process of this run.
 
-Playwright is driven from the test's own event loop: its synchronous interface would leave a loop running in the
-thread in which Django's ORM refuses to work.
+Playwright is driven from an event loop of pytest-asyncio: its synchronous interface would leave a loop running in the
+thread in which Django's ORM refuses to work. One Chromium serves the whole run, one intake a module; every test has
+windows of its own.
 """
 
 import os
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
+import pytest_asyncio
+from django.test import override_settings
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from devstack import chromium
 from notifications.event_queue import EventQueue
 from notifications_producer import Event, Producer, Resource
 from preferences.authentication import issue_token
 from preferences.models import User
-from tests.conftest import ROOT, Web
+from tests.browser.pages import PATIENCE, SamplePage, serve
+from tests.conftest import Web, running_process
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_STATIC = ROOT / "notifications" / "static"
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
-)
-_PAGE = """<!doctype html><html lang="en"><title>A page</title>
-<script type="module" src="/static/notifications/bell.js"></script><script type="module" src="/page.js"></script>
-<button id="before">Before</button> <notification-bell></notification-bell> <a href="/elsewhere">After</a>"""
+expect.set_options(timeout=PATIENCE)
 
-_PATIENCE = 20_000  # ms, on a busy machine
-expect.set_options(timeout=_PATIENCE)
-
-Publish = Callable[..., None]
+OpenWindow = Callable[..., Awaitable[BrowserContext]]
 OpenBell = Callable[..., Awaitable[Page]]
+Publish = Callable[..., None]
 
 
-def _chromium() -> str:
-    """Return where the browser is, or skip the test."""
-    found = (os.environ.get("CHROMIUM_PATH"), *map(shutil.which, _NAMES))
-    path = next(filter(None, found), None)
+# --- Browser, windows, tabs ----------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(pytestconfig: pytest.Config) -> AsyncIterator[Browser]:
+    """The Chromium of this run; without one the tests are left out, and the summary says so."""
+    path = chromium.find()
     if path is None:
-        pytest.skip("no Chromium here: put one on the PATH, or its place into CHROMIUM_PATH")
-    return path
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A Chromium; as root it cannot have its sandbox."""
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        pytest.skip("no Chromium here: `make test` brings one, or says why not")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_chromium(), args=arguments)
+        browser = await playwright.chromium.launch(executable_path=path, args=chromium.arguments())
         yield browser
         await browser.close()
 
 
-@pytest.fixture
-async def window(web: Web, browser: Browser) -> BrowserContext:
-    """One person's browser: its tabs share what a browser shares.
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_window(web: Web, browser: Browser) -> AsyncIterator[OpenWindow]:
+    """Opens a window as on another machine; its tabs share what a browser shares. Options are Playwright's.
 
     Chromium does not know from what network a page comes that a test hands it, and would keep it from loopback.
     """
-    return await browser.new_context(
-        base_url=web.base_url, viewport={"width": 1000, "height": 800}, permissions=["local-network-access"]
-    )
+    opened: list[BrowserContext] = []
+
+    async def open_one(**options: Any) -> BrowserContext:
+        usual = {"base_url": web.base_url, "viewport": {"width": 1000, "height": 800}}
+        window = await browser.new_context(**{**usual, **options}, permissions=["local-network-access"])
+        window.set_default_timeout(PATIENCE)
+        opened.append(window)
+        return window
+
+    yield open_one
+    for window in opened:
+        await window.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def window(open_window: OpenWindow) -> BrowserContext:
+    """One person's browser."""
+    return await open_window()
 
 
 @pytest.fixture
 def open_bell(web: Web, window: BrowserContext) -> OpenBell:
-    """Opens a tab with a page on which this user has a bell."""
+    """Opens a tab with a page on which this user has a bell, in the usual window or another one."""
 
-    async def open_tab(user: User) -> Page:
-        page = await window.new_page()
-        page.set_default_timeout(_PATIENCE)
-        await _serve_page(page, web.base_url, token=issue_token(user))
-        await page.goto("/page")
-        return page
+    async def open_tab(user: User, *, window: BrowserContext = window, **look: str) -> Page:
+        tab = await window.new_page()
+        await serve(tab, web.base_url, SamplePage(token=issue_token(user), **look))
+        await tab.goto("/page")
+        return tab
 
     return open_tab
 
 
-async def _serve_page(page: Page, base_url: str, *, token: str) -> None:
-    """Have the browser get the page and the bell's files from here, and all else from the web process."""
-    sign_in = f"document.querySelector('notification-bell').getToken = async () => '{token}';"
+# --- Events --------------------------------------------------------------------------------------------------
 
-    async def send_page(route: Route) -> None:
-        await route.fulfill(body=_PAGE, content_type="text/html", headers={"Content-Security-Policy": _POLICY})
 
-    async def send_script(route: Route) -> None:
-        await route.fulfill(body=sign_in, content_type="text/javascript")
-
-    async def send_file(route: Route) -> None:
-        await route.fulfill(path=_STATIC / "notifications" / Path(route.request.url).name)
-
-    await page.route(f"{base_url}/page", send_page)
-    await page.route(f"{base_url}/page.js", send_script)
-    await page.route(f"{base_url}/static/notifications/*", send_file)
+@pytest.fixture(scope="module")
+def events(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Producer]:
+    """A producer whose queue has an intake at its other end, up for all tests of a module."""
+    with override_settings(EVENTS_QUEUE_NAME=f"events-{secrets.token_hex(6)}", EVENTS_QUEUE_URL=""):
+        queue = EventQueue()
+        queue.create()
+        address = {"EVENTS_QUEUE_NAME": queue.name, "EVENTS_QUEUE_URL": queue.url}
+    log = tmp_path_factory.mktemp("intake") / "intake.log"
+    with running_process("intake", {**address, "ROLLOUT_CACHE_MS": "0"}, log=log):
+        yield Producer(queue_url=queue.url, endpoint_url=os.environ["SQS_ENDPOINT_URL"])
 
 
 @pytest.fixture
-def publish(queue: EventQueue) -> Publish:
+def publish(events: Producer) -> Publish:
     """Publishes an event about a task for this user, as a producer would; `times` of them in one go."""
-    producer = Producer(queue_url=queue.url, endpoint_url=os.environ["SQS_ENDPOINT_URL"])
 
     def publish_events(recipient: User, *, title: str = "Update pricing page", times: int = 1) -> None:
-        resource = Resource(type="task", id="tsk_456", url="/tasks/tsk_456", title=title)
-        producer.publish_many(
-            Event(type="task_assigned", source="/services/tasks", recipients=[recipient.id], resource=resource)
-            for _ in range(times)
-        )
+        events.publish_many(task_assigned(recipient, title=title) for _ in range(times))
 
     return publish_events
+
+
+def task_assigned(recipient: User, *, title: str = "Update pricing page") -> Event:
+    """Return an event that concerns this user."""
+    resource = Resource(type="task", id="tsk_456", url="/tasks/tsk_456", title=title)
+    return Event(type="task_assigned", source="/services/tasks", recipients=[recipient.id], resource=resource)
+
+
+# --- Left out? -----------------------------------------------------------------------------------------------
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what a missing browser left out."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = sum("no Chromium here" in str(report.longrepr) for report in skipped)
+    if left_out:
+        terminalreporter.section("BROWSER TESTS WERE LEFT OUT", red=True, bold=True)
+        terminalreporter.line(f"{left_out} tests of the bell did not run: there is no Chromium here.", red=True)

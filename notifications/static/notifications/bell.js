@@ -6,6 +6,7 @@ import { element, icon, setAttribute, setText } from "./dom.js";
 import { Inbox } from "./inbox.js";
 import { badgeText, Panel } from "./panel.js";
 import { placeBelow } from "./placement.js";
+import { languageOf, subjectOf } from "./reader.js";
 import { Translator } from "./strings.js";
 import { sheet } from "./styles.js";
 import { Times } from "./times.js";
@@ -273,25 +274,6 @@ export class NotificationBell extends HTMLElement {
 
 function isOpen(panel) {
   return panel.open || panel.matches(":popover-open");
-}
-
-function languageOf(node) {
-  const wished = node.closest("[lang]")?.lang || navigator.language;
-  try {
-    return Intl.getCanonicalLocales(wished)[0];
-  } catch {
-    return "en";
-  }
-}
-
-/** The `sub` of a JWT, unverified: it only names a lock. */
-function subjectOf(token) {
-  try {
-    const payload = token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
-    return JSON.parse(atob(payload)).sub ?? null;
-  } catch {
-    return null;
-  }
 }
 
 if (!customElements.get("notification-bell")) customElements.define("notification-bell", NotificationBell);

@@ -20,6 +20,7 @@ export class Inbox {
   filter = "all";
   loading = false;
   error = null; // of the last list call
+  marks; // what the user marks
   #api;
   #tokens;
   #share;
@@ -27,7 +28,6 @@ export class Inbox {
   #signal;
   #connection = null;
   #open = false;
-  #marks;
   #verification = null;
   #explanations = new Map();
   #displayed = { second: 0, sent: 0 };
@@ -38,14 +38,12 @@ export class Inbox {
     this.#share = share;
     this.#on = on;
     this.#signal = signal;
-    this.#marks = new Marks({
+    this.marks = new Marks({
       api,
       store: this.store,
-      on: {
-        change: on.change,
-        failure: (key, error) => this.#fail(key, error),
-        gap: () => this.#refreshIfOpen(),
-      },
+      onChange: on.change,
+      onFailure: (key, error) => this.#signal.aborted || on.failure(key, error),
+      onGap: () => this.#refreshIfOpen(),
     });
     signal.addEventListener("abort", () => this.#stop());
   }
@@ -99,23 +97,6 @@ export class Inbox {
     return this.store.view(this.filter).cursor !== null;
   }
 
-  setRead(id, read) {
-    return this.#marks.setRead(id, read);
-  }
-
-  markAll() {
-    return this.#marks.all();
-  }
-
-  undoMarkAll() {
-    return this.#marks.undoAll();
-  }
-
-  /** The last mark-all, as long as it can be taken back. */
-  get undoable() {
-    return this.#marks.undoable;
-  }
-
   explain(id) {
     if (!this.#explanations.has(id)) {
       const answer = this.#api.explanation(id).then(({ sentence }) => sentence);
@@ -139,7 +120,7 @@ export class Inbox {
     resync: () => this.#recover(),
     notification: ({ notification }) => {
       this.#arrived([notification]);
-      if (this.#marks.areRecent) this.#verify();
+      if (this.marks.areRecent) this.#verify();
     },
     missed: ({ notifications, has_more: more }) => {
       this.#arrived(notifications, { live: false });
@@ -152,7 +133,7 @@ export class Inbox {
       if (known !== null && fresh.length) this.#on.arrivals(fresh);
     },
     read: ({ ids, up_to: upTo }) => {
-      this.#marks.heard();
+      this.marks.heard();
       const now = new Date().toISOString();
       if (ids) this.store.setRead(ids, now);
       else if (!this.store.setReadUpTo(upTo, now)) this.#gap();
@@ -265,10 +246,6 @@ export class Inbox {
   #setStatus(status) {
     this.status = status;
     this.#on.change();
-  }
-
-  #fail(key, error) {
-    if (!this.#signal.aborted) this.#on.failure(key, error);
   }
 
   #stop() {

@@ -1,19 +1,23 @@
 /** What a user marks: shown at once, taken back when the server refuses. */
 
-const DOUBT = 5_000; // ms: a count taken before a mark may come after it
+const DOUBT = 5_000; // a count taken before a mark may come after it
 
 export class Marks {
   undoable = null; // the last mark-all
   #api;
   #store;
-  #on;
+  #onChange;
+  #onFailure;
+  #onGap;
   #chains = new Map(); // id -> its last call: read and unread arrive in order
   #markedAt = -Infinity;
 
-  constructor({ api, store, on }) {
+  constructor({ api, store, onChange, onFailure, onGap }) {
     this.#api = api;
     this.#store = store;
-    this.#on = on;
+    this.#onChange = onChange;
+    this.#onFailure = onFailure;
+    this.#onGap = onGap;
   }
 
   get areRecent() {
@@ -28,7 +32,7 @@ export class Marks {
   setRead(id, read) {
     if (!this.#store.get(id) || this.#store.isRead(id) === read) return Promise.resolve();
     this.#store.begin(id, read);
-    this.#on.change();
+    this.#onChange();
     const call = (this.#chains.get(id) ?? Promise.resolve()).then(() => this.#sendRead(id, read));
     this.#chains.set(id, call);
     return call.finally(() => {
@@ -39,34 +43,34 @@ export class Marks {
   async all() {
     if (!this.#store.unread) return;
     const upTo = this.#store.beginAll();
-    this.#on.change();
+    this.#onChange();
     try {
       const { unread_count: count, undo_id: id, updated } = await this.#api.readAll(upTo);
       const changed = this.#store.confirmAll(upTo, new Date().toISOString(), count);
       this.#markedAt = Date.now();
       this.undoable = id ? { id, changed, updated } : null;
-      if (!upTo) this.#on.gap();
+      if (!upTo) this.#onGap();
     } catch (error) {
       this.#store.rollbackAll();
-      this.#on.failure("markAllFailed", error);
+      this.#onFailure("markAllFailed", error);
     }
-    this.#on.change();
+    this.#onChange();
   }
 
   async undoAll() {
     const { id, changed } = this.undoable;
     this.undoable = null;
-    this.#on.change();
+    this.#onChange();
     try {
       const answer = await this.#api.undoReadAll(id);
       this.#store.setRead(changed, null);
       this.#store.expire();
       this.#store.serverCount = answer.unread_count;
-      this.#on.gap();
+      this.#onGap();
     } catch (error) {
-      this.#on.failure("undoFailed", error);
+      this.#onFailure("undoFailed", error);
     }
-    this.#on.change();
+    this.#onChange();
   }
 
   async #sendRead(id, read) {
@@ -76,8 +80,8 @@ export class Marks {
     } catch (error) {
       this.#store.rollback(id, read);
       if (error.status === 404) this.#store.remove(id);
-      this.#on.failure("readFailed", error);
+      this.#onFailure("readFailed", error);
     }
-    this.#on.change();
+    this.#onChange();
   }
 }

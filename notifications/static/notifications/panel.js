@@ -3,10 +3,10 @@
 import { element, icon, setAttribute, setText } from "./dom.js";
 import { List } from "./list.js";
 import { Status } from "./live.js";
+import { Placeholder } from "./placeholder.js";
 import { Row } from "./row.js";
 import { Toast } from "./toast.js";
 
-const SKELETONS = 6;
 const TICK = 30_000;
 
 export class Panel {
@@ -23,6 +23,7 @@ export class Panel {
   #size = 0; // of the whole list; -1 while unknown
   #ticker = null;
   #toast;
+  #placeholder;
   #shownUndo = null;
   #preferences = null;
 
@@ -34,9 +35,10 @@ export class Panel {
     this.#on = on;
     this.#toast = new Toast({
       say: (text) => this.say(text),
-      mustStay: () => inbox.undoable !== null,
+      mustStay: () => inbox.marks.undoable !== null,
       takeFocus: () => this.element.focus(),
     });
+    this.#placeholder = new Placeholder({ translator, onRetry: () => this.#retry() });
     this.#parts = this.#build();
     this.element = this.#parts.panel;
     this.#list = new List({
@@ -46,7 +48,7 @@ export class Panel {
       onNearEnd: () => this.#inbox.error ?? this.#inbox.loadMore(),
       onWaiting: (n) => this.#showWaiting(n),
     });
-    this.#parts.scroller.append(this.#parts.tail, this.#parts.state);
+    this.#parts.scroller.append(this.#placeholder.tail, this.#placeholder.element);
   }
 
   opened() {
@@ -71,10 +73,10 @@ export class Panel {
     const entries = inbox.store.rows(inbox.filter);
     this.#showHead();
     this.#showBanner();
-    this.#showState(entries.length);
+    this.#placeholder.show(inbox, entries.length);
     this.#size = inbox.hasMore ? -1 : entries.length;
     this.#list.update(this.#withDays(entries));
-    if (inbox.undoable !== this.#shownUndo) this.#showUndo(inbox.undoable);
+    if (inbox.marks.undoable !== this.#shownUndo) this.#showUndo(inbox.marks.undoable);
   }
 
   failed(key, { status, retryAfter: n }) {
@@ -86,7 +88,7 @@ export class Panel {
   #build() {
     const text = (key) => this.#translator.text(key);
     const heading = element("h2", { part: "heading", id: "heading" }, text("label"));
-    const markAll = this.#iconButton("mark-all", "checks", "markAll", () => this.#inbox.markAll());
+    const markAll = this.#iconButton("mark-all", "checks", "markAll", () => this.#inbox.marks.all());
     const settings = this.#iconButton("settings", "settings", "settings", () => this.#showPreferences());
     const close = this.#iconButton("close", "close", "close", () => this.#on.close());
     const header = element("header", { part: "header" }, heading, markAll, settings, close);
@@ -101,13 +103,11 @@ export class Panel {
     const toTop = () => this.#list.toTop();
     const pill = element("button", { part: "pill", type: "button", hidden: true, onclick: toTop }, "↑ ", element("span"));
     const scroller = element("div", { part: "list", id: "list", role: "tabpanel", tabindex: "-1" });
-    const state = element("div", { part: "state", hidden: true });
-    const tail = element("div", { part: "tail", hidden: true });
     const live = element("div", { class: "quiet", "aria-live": "polite" });
     const body = element("div", { part: "content" }, tablist, banner, pill, scroller, this.#toast.element);
     const attributes = { part: "panel", popover: "auto", tabindex: "-1", "aria-labelledby": "heading" };
     const panel = element("dialog", attributes, header, body, live);
-    return { panel, header, markAll, settings, tabs, banner, pill, scroller, state, tail, live, body };
+    return { panel, header, markAll, settings, tabs, banner, pill, scroller, live, body };
   }
 
   #iconButton(part, picture, key, onclick) {
@@ -124,7 +124,7 @@ export class Panel {
   #newRow(notification) {
     const actions = {
       follow: (current, event) => this.#follow(current, event),
-      toggleRead: (id) => this.#inbox.setRead(id, !this.#inbox.store.isRead(id)),
+      toggleRead: (id) => this.#inbox.marks.setRead(id, !this.#inbox.store.isRead(id)),
       toggleWhy: (id) => this.#toggleWhy(id),
     };
     return new Row(notification, { actions, translator: this.#translator, bases: this.#bases });
@@ -140,6 +140,7 @@ export class Panel {
       tab.tabIndex = name === filter ? 0 : -1;
     }
     setText(tabs.unread.lastChild, store.unread ? badgeText(store.unread, this.#translator) : "");
+    setAttribute(scroller, "aria-busy", String(this.#inbox.loading));
     setAttribute(scroller, "aria-labelledby", `tab-${filter}`);
     setAttribute(markAll, "aria-disabled", String(!store.unread));
   }
@@ -153,49 +154,6 @@ export class Panel {
     setText(banner, banner.hidden ? "" : this.#translator.text(offline ? "offline" : "reconnecting"));
   }
 
-  #showState(count) {
-    const { state, scroller } = this.#parts;
-    const { loading, error, filter, store } = this.#inbox;
-    const kind = count ? "rows" : error ? "error" : loading || store.view(filter).floor === null ? "loading" : `empty-${filter}`;
-    state.hidden = kind === "rows";
-    setAttribute(scroller, "aria-busy", String(loading));
-    if (state.dataset.kind !== kind) {
-      state.dataset.kind = kind;
-      state.replaceChildren(...this.#stateParts(kind));
-    }
-    this.#showTail(count && (error ? "error" : loading && this.#inbox.hasMore ? "loading" : null));
-  }
-
-  #stateParts(kind) {
-    const text = (key) => this.#translator.text(key);
-    if (kind === "loading") return [element("span", { class: "quiet" }, text("loading")), ...skeletons(SKELETONS)];
-    if (kind === "error") {
-      const key = navigator.onLine ? "loadFailed" : "offline";
-      return [icon("alert"), element("p", {}, text(key)), this.#retryButton()];
-    }
-    if (kind === "rows") return [];
-    const name = kind === "empty-all" ? "emptyAll" : "emptyUnread";
-    return [icon(kind === "empty-all" ? "bell" : "check"), element("p", {}, text(name)), element("small", {}, text(`${name}Hint`))];
-  }
-
-  #showTail(kind) {
-    const { tail } = this.#parts;
-    tail.hidden = !kind;
-    if (tail.dataset.kind === String(kind)) return;
-    tail.dataset.kind = String(kind);
-    if (kind === "error") tail.replaceChildren(element("span", {}, this.#translator.text("loadFailed")), this.#retryButton());
-    else tail.replaceChildren(...(kind ? skeletons(1) : []));
-  }
-
-  #retryButton() {
-    const retry = () => {
-      const more = this.#inbox.store.rows(this.#inbox.filter).length && this.#inbox.hasMore;
-      this.#parts.panel.focus();
-      return more ? this.#inbox.loadMore() : this.#inbox.refresh();
-    };
-    return element("button", { part: "retry", type: "button", onclick: retry }, this.#translator.text("retry"));
-  }
-
   #showWaiting(n) {
     const { pill } = this.#parts;
     pill.hidden = n === 0;
@@ -205,7 +163,7 @@ export class Panel {
   #showUndo(undoable) {
     this.#shownUndo = undoable;
     if (!undoable) return this.#toast.end();
-    const undo = element("button", { part: "undo", type: "button", onclick: () => this.#inbox.undoMarkAll() }, this.#translator.text("undo"));
+    const undo = element("button", { part: "undo", type: "button", onclick: () => this.#inbox.marks.undoAll() }, this.#translator.text("undo"));
     this.#toast.show(this.#translator.text("marked", { n: undoable.updated }), undo);
   }
 
@@ -235,6 +193,12 @@ export class Panel {
 
   // --- What the user does ---
 
+  #retry() {
+    const more = this.#inbox.store.rows(this.#inbox.filter).length && this.#inbox.hasMore;
+    this.#parts.panel.focus();
+    return more ? this.#inbox.loadMore() : this.#inbox.refresh();
+  }
+
   #choose(filter) {
     if (filter === this.#inbox.filter) return;
     this.#list.reset();
@@ -250,7 +214,7 @@ export class Panel {
   }
 
   #follow(notification, event) {
-    this.#inbox.setRead(notification.id, true);
+    this.#inbox.marks.setRead(notification.id, true);
     this.#on.follow(notification, event);
   }
 
@@ -284,10 +248,4 @@ export class Panel {
 
 export function badgeText(count, translator) {
   return count > 99 ? translator.text("badgeMax") : translator.number(count);
-}
-
-function skeletons(count) {
-  return Array.from({ length: count }, () =>
-    element("div", { part: "skeleton", "aria-hidden": "true" }, element("i"), element("i"), element("i")),
-  );
 }

@@ -1,0 +1,99 @@
+"""What events say is text, whatever it is, and a great many of them stay calm."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import Route, expect
+
+from preferences.models import User
+from tests.browser.conftest import OpenBell, Publish
+from tests.browser.pages import LIST_CALL, bell, panel, row, rows
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: Notes what is said, and how far the row under the pointer strays, in every frame.
+_WATCH = """() => {
+  const { shadowRoot } = document.querySelector("notification-bell");
+  const row = shadowRoot.querySelector("li");
+  const start = row.getBoundingClientRect().top;
+  const seen = (window.seen = { farthest: 0, spoken: [] });
+  const listen = ([{ target }]) => target.textContent && seen.spoken.push(target.textContent);
+  for (const live of shadowRoot.querySelectorAll("[aria-live]")) {
+    new MutationObserver(listen).observe(live, { childList: true, characterData: true, subtree: true });
+  }
+  const look = () => {
+    seen.farthest = Math.max(seen.farthest, Math.abs(row.getBoundingClientRect().top - start));
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+HOSTILE = {
+    "markup": "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>",
+    "5,000 characters": "W" * 5_000,
+    "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈 " * 30,
+    "Arabic": "تحديث صفحة الأسعار " * 20,
+    "overrides": "\u202egnp.exe \u2066 \u200f",
+}
+
+
+@pytest.mark.parametrize("title", HOSTILE.values(), ids=HOSTILE.keys())
+async def test_nothing_from_an_event_runs_or_breaks_the_layout(
+    title: str, open_bell: OpenBell, publish: Publish, alice: User
+):
+    page = await open_bell(alice)
+    publish(alice, title=title)
+    await bell(page, unread=1).click()
+    await expect(rows(page)).to_contain_text(title.strip()[:10])
+    await expect(page.locator("notification-bell").locator("img, script")).to_have_count(0)
+    assert await page.title() == "A page"
+    width, needed = await rows(page).evaluate("(row) => [row.clientWidth, row.scrollWidth]")
+    assert needed <= width
+    box = await rows(page).bounding_box()
+    assert box is not None
+    assert box["height"] < 160
+
+
+async def test_a_link_that_would_run_is_no_link(open_bell: OpenBell, publish: Publish, alice: User):
+    page = await open_bell(alice)
+    publish(alice)
+    await expect(bell(page, unread=1)).to_be_visible()
+    await page.route(LIST_CALL, _with_a_running_link)
+    await bell(page, unread=1).click()
+    await expect(rows(page)).to_have_count(1)
+    await expect(rows(page).get_by_role("link")).to_have_count(0)
+
+
+async def _with_a_running_link(route: Route) -> None:
+    page = await (await route.fetch()).json()
+    page["notifications"][0]["resource"]["url"] = "javascript:document.title='run'"
+    await route.fulfill(json=page)
+
+
+async def test_a_storm_is_a_few_sentences_and_no_jumps(open_bell: OpenBell, publish: Publish, alice: User):
+    page = await open_bell(alice)
+    publish(alice, times=10)
+    await bell(page, unread=10).click()
+    await expect(row(page, 10)).to_be_attached()
+    await page.wait_for_function("document.querySelector('notification-bell').unreadCount === 10")
+    await row(page, 1).hover()
+    await page.evaluate(_WATCH)
+    async with asyncio.timeout(30):
+        for _ in range(30):  # 300 in 3 s
+            publish(alice, times=10)
+            await asyncio.sleep(0.1)
+    await expect(bell(page, unread=310)).to_be_visible()
+    seen = await page.evaluate("window.seen")
+    assert seen["farthest"] <= 1, "the row under the pointer moved"
+    assert 1 <= len(seen["spoken"]) <= 4
+    await page.get_by_role("button", name="300 new").click()
+    await expect(row(page, 1)).to_be_in_viewport()
+
+
+async def test_a_storm_over_a_closed_bell_keeps_the_page_small(open_bell: OpenBell, publish: Publish, alice: User):
+    page = await open_bell(alice)
+    await expect(bell(page, unread=0)).to_be_visible()
+    publish(alice, times=400)
+    await expect(bell(page, unread=400)).to_be_visible()
+    await expect(page.locator("notification-bell .badge")).to_have_text("99+")
+    await expect(page.locator("notification-bell li")).to_have_count(0)
+    await expect(panel(page)).to_be_hidden()
