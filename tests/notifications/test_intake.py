@@ -44,10 +44,10 @@ def defaults(setting) -> Iterator[None]:
     name = connection.settings_dict["NAME"]
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {name} SET {setting}")
-        connection.close_pool()
+        connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL alone
         yield
         cursor.execute(f"ALTER DATABASE {name} RESET ALL")
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]
 
 
 def send(queue, *events) -> None:
