@@ -117,6 +117,25 @@ def test_a_retry_reaches_only_the_devices_without_an_answer(alice, apns):
     assert sorted(one["token"] for one in apns.shown()) == [ios(1), ios(2), ios(3)]
 
 
+def test_a_connection_closed_in_mid_batch_is_asked_again_only_for_what_has_no_answer(apns):
+    users = User.objects.bulk_create(User(name=f"Person {n}") for n in range(40))
+    for number, user in enumerate(users, start=1):
+        register(user, number)
+    publish(*users)
+    apns.fail("reset", match=ios(38), count=1)  # it leaves when others have answered: 32 are under way at once
+    send()
+    answered = {push.user_id for push in Delivery.objects.filter(channel=Channel.PUSH) if push.devices}
+    assert answered
+    assert len(answered) < 40
+    apns.empty()
+    lanes.report_success("push:ios")
+    Delivery.objects.filter(state=State.PENDING).update(due_at=timezone.now() - timedelta(seconds=1))
+    send()
+    asked_again = {one["token"] for one in apns.received()}
+    assert asked_again == {ios(number) for number, user in enumerate(users, start=1) if user.id not in answered}
+    assert Delivery.objects.filter(state=State.SENT).count() == 40
+
+
 def test_a_phone_that_changed_hands_shows_nothing_of_its_former_owner(alice, bob, apns):
     register(alice, 1)
     publish(alice)
