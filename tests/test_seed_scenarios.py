@@ -5,12 +5,17 @@ import time
 import httpx
 import pytest
 
+from delivery import attempts
+from delivery.models import Delivery
+from delivery.transports.registry import TRANSPORTS
 from devstack.waiting import wait_until
 from notifications import inbox, pipeline
 from notifications.models import Decision, Notification, Path
 from notifications_producer import Event, Producer, Resource
+from preferences import push_tokens
 from preferences.authentication import issue_token
 from preferences.models import User
+from preferences.push_tokens import Platform
 from tests.bells import open_bell
 from tests.cloudevents import event_for, message
 
@@ -111,6 +116,21 @@ def test_system_handles_1000_concurrent_notifications_without_queue_backup(queue
     assert wait_until(lambda: Notification.objects.count() == 1000, seconds=30)
     assert wait_until(lambda: queue.depth().waiting == queue.depth().in_flight == 0, seconds=5)
     assert inbox.unread_count(alice.id) == inbox.unread_count(bob.id) == 500
+
+
+def test_failed_email_push_delivery_does_not_block_in_app_delivery(web, intake, producer, mailbox, apns, alice):
+    push_tokens.register(alice.id, platform=Platform.IOS, token="a" * 64, device_id="phone")
+    mailbox.fail("error", status=503)
+    apns.fail("error", status=503)
+    with open_bell(web.websocket_url, alice) as bell:
+        producer.publish(assigned(alice))
+        bell.hear("notification", seconds=20)
+        for channel, transport in TRANSPORTS.items():
+            attempts.attempt(channel, list(Delivery.objects.values_list("id", flat=True)), transport)
+        failed = set(Delivery.objects.exclude(provider_error="").values_list("channel", "state"))
+        assert failed == {("email", "pending"), ("push", "pending")}
+        producer.publish(assigned(alice))
+        bell.hear("notification", seconds=2)
 
 
 def test_rollback_with_the_flag_off_in_mid_stream(web, intake, producer, flag_on, alice):
