@@ -1,5 +1,6 @@
 """Ten thousand notifications cost what thirty cost."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -81,7 +82,9 @@ async def test_ten_thousand_are_scrolled_and_let_go(open_bell: OpenBell, alice: 
     assert await heap(page, session) - before < 30 * MEGABYTE
     await page.keyboard.press("Escape")
     await expect(panel(page)).to_be_hidden()
-    assert await heap(page, session) - before < 3 * MEGABYTE
+    async with asyncio.timeout(20):  # a collection finds free what nothing holds, but not always the first one
+        while await heap(page, session) - before >= 3 * MEGABYTE:
+            await asyncio.sleep(0.1)
 
 
 async def test_the_way_back_from_the_end_is_the_same_list(open_bell: OpenBell, alice: User):
