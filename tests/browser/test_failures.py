@@ -124,6 +124,8 @@ async def test_what_came_while_the_socket_was_cut_is_there_when_it_is_back(
     await page.reload()
     publish(alice)
     await bell(page, unread=1).click()
+    await expect(rows(page)).to_have_count(1)
+    await refuse(page, LIST_CALL)  # so that nothing but the socket can tell
     await wire.cut()
     publish(alice, title="Came meanwhile", times=2)
     await until_stored(page, alice, 3)
