@@ -179,4 +179,4 @@ def _write(delivery: Delivery, state: State, changes: Mapping[str, Any]) -> None
     with transaction.atomic():
         if mine.update(state=state, lease_until=None, updated_at=now, **columns):
             gathered = Delivery.objects.filter(digest_id=delivery.id, state=State.HELD)
-            gathered.update(state=state, reason=columns["reason"], updated_at=now)
+            gathered.update(state=state, reason=columns["reason"], sent_at=columns.get("sent_at"), updated_at=now)

@@ -58,6 +58,7 @@ class Delivery(models.Model):
     digest = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="items", db_index=False)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now(), help_text="When the state changed last.")
+    sent_at = models.DateTimeField(null=True, help_text="When the provider took it.")
 
     class Meta:
         db_table = "deliveries"
@@ -74,7 +75,9 @@ class Delivery(models.Model):
             models.Index(fields=["digest"], name="idx_deliveries_digest", condition=Q(digest__isnull=False)),
             models.Index(fields=["user", "-created_at"], name="idx_deliveries_user"),
             models.Index(fields=["provider_id"], name="idx_deliveries_provider", condition=~Q(provider_id="")),
+            models.Index(fields=["updated_at"], name="idx_deliveries_failed", condition=Q(state=State.FAILED)),
         ]
+        permissions: ClassVar = [("retry_delivery", "Can have failed deliveries sent once more")]
 
     def __str__(self) -> str:
         return f"{self.channel} of {self.notification_id}: {self.state}"
@@ -118,6 +121,7 @@ class SesMessage(models.Model):
 
     class Meta:
         db_table = "ses_messages"
+        indexes: ClassVar = [models.Index(fields=["received_at"], name="idx_ses_messages_received")]
 
     def __str__(self) -> str:
         return str(self.id)

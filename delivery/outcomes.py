@@ -43,7 +43,7 @@ def conclude(delivery: Delivery, results: Sequence[Result], *, is_complete: bool
         attempts = delivery.attempts if is_own else delivery.attempts - 1
         return Change(State.PENDING, {**columns, "attempts": attempts, "due_at": now + _wait(delivery, passing)})
     was_accepted = ACCEPTED in devices.values() or any(isinstance(result.answer, str) for result in results)
-    return Change(State.SENT if was_accepted else State.FAILED, columns)
+    return Change(State.SENT, {**columns, "sent_at": now}) if was_accepted else Change(State.FAILED, columns)
 
 
 def is_final(answer: str | SendFailure) -> bool:

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from preferences.decisions import Reason
+from preferences.models import User
 
 
 def reason_choices() -> list[tuple[str, str]]:
@@ -92,10 +93,15 @@ class RejectedEvent(models.Model):
     path = models.CharField(max_length=10, choices=Path.choices)
     rejected_at = models.DateTimeField(db_default=Now())
     replayed_at = models.DateTimeField(null=True, help_text="When a replay was accepted.")
+    source = models.CharField(max_length=255, default="", db_default="", help_text="As far as it could be read.")
+    event_id = models.CharField(max_length=255, default="", db_default="", help_text="As far as it could be read.")
 
     class Meta:
         db_table = "rejected_events"
-        indexes: ClassVar = [models.Index(fields=["-rejected_at"], name="idx_rejected_events_time")]
+        indexes: ClassVar = [
+            models.Index(fields=["-rejected_at"], name="idx_rejected_events_time"),
+            models.Index(fields=["event_id"], name="idx_rejected_events_event", condition=~Q(event_id="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason} at {self.rejected_at:%Y-%m-%d %H:%M}"
@@ -127,6 +133,15 @@ class Notification(models.Model):
         related_name="+",
     )
     read_at = models.DateTimeField(null=True)
+    displayed_at = models.DateTimeField(null=True, help_text="When a bell first showed it.")
+    backfill = models.ForeignKey(
+        "Backfill",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,  # as that of the event: added to a large table without a look at its rows
+        db_index=False,
+        related_name="notifications",
+    )
     created_at = models.DateTimeField(db_default=Now(), help_text="When it was stored; orders the list.")
 
     class Meta:
@@ -138,7 +153,75 @@ class Notification(models.Model):
                 name="idx_notifications_user_unread",
                 condition=Q(read_at__isnull=True),
             ),
+            models.Index(fields=["backfill"], name="idx_notifications_backfill", condition=Q(backfill__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return self.id
+
+
+class Backfill(models.Model):
+    """One run of a backfill over one file: how far it came, so that it can be resumed, and its way back (spec §8)."""
+
+    class Kind(models.TextChoices):
+        """What was filled in."""
+
+        NOTIFICATIONS = "notifications", "notifications"
+        PUSH_TOKENS = "push_tokens", "push tokens"
+        PREFERENCES = "preferences", "preferences"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    file_name = models.CharField(max_length=255)
+    file_digest = models.BinaryField(help_text="SHA-256 of the file: the same file is the same run.")
+    position = models.BigIntegerField(default=0, db_default=0, help_text="Bytes of the file that are done.")
+    lines = models.BigIntegerField(default=0, db_default=0, help_text="Lines of the file that are done.")
+    counts = models.JSONField(default=dict, help_text="What became of the lines, by word: {stored: 12, …}.")
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "backfills"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "file_digest"], name="unique_backfill", condition=Q(undone_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.file_name}"
+
+
+class Forecast(models.Model):
+    """What would happen to all users if a type's default were another one: counted in the background (spec §5)."""
+
+    id = models.BigAutoField(primary_key=True)
+    type = models.CharField(max_length=50)
+    defaults = models.JSONField(help_text="The defaults to try, by channel: {email: true}; empty: as they are.")
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    after = models.UUIDField(null=True, help_text="The last user who was counted, in the order of ids.")
+    users = models.BigIntegerField(default=0, db_default=0, help_text="How many were counted.")
+    total = models.BigIntegerField(default=0, db_default=0, help_text="How many there were at the start, about.")
+    now = models.JSONField(default=dict, help_text="Users by channel and reason as it is: {email: {digest_daily: 3}}.")
+    then = models.JSONField(default=dict, help_text="The same under the defaults to try.")
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "forecasts"
+
+    def __str__(self) -> str:
+        return f"{self.type} for everybody"
+
+
+class Account(User):
+    """A person as support sees one: everything that was sent, and nothing to change."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "person"
+        verbose_name_plural = "people"
+        permissions: ClassVar = [("open_body", "Can open the body of what was sent to people (logged)")]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
@@ -37,7 +37,10 @@ ROOT = Path(__file__).resolve().parent.parent
 _WEB_PATIENCE = 30.0  # seconds
 
 #: Tables that migrations fill. A test may change their rows, and `flag_on` sets right what matters of them.
-_KEPT = {model._meta.db_table for model in (MigrationRecorder.Migration, ContentType, Permission, Flag, Switch)}
+_KEPT = {
+    model._meta.db_table
+    for model in (MigrationRecorder.Migration, ContentType, Permission, Group, Group.permissions.through, Flag, Switch)
+}
 
 
 @dataclass(frozen=True)

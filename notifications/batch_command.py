@@ -1,0 +1,62 @@
+"""What commands over many rows have in common: a progress bar, --dry-run, a report, and a way to be stopped.
+
+The work itself is a function of a domain module that takes one batch and commits it, so that a kill loses at most the
+batch under way, and the next run goes on behind the last one.
+
+Exit codes: 0, all done. 1, done, but the report tells of something that needs a person (or the input was wrong).
+130, interrupted; run it again to go on.
+"""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
+
+
+class BatchCommand(BaseCommand):
+    """A command that works through many rows, batch by batch."""
+
+    #: How many rows one batch has, unless --batch-size says otherwise.
+    batch_size = 1_000
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take what all of them take."""
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+        parser.add_argument(
+            "--batch-size", type=_positive, default=self.batch_size, metavar="N", help="rows of one transaction"
+        )
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run it; Ctrl-C ends it between two batches' commits, without a stack trace."""
+        try:
+            return super().execute(*args, **options)
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted. Run it again to go on.", returncode=_INTERRUPTED) from None
+
+    @contextlib.contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Show a bar on the terminal; yields the function that moves it on by so many. `total` None: unknown."""
+        console = Console(file=sys.stderr)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda count: bar.advance(task, count)
+
+    def report(self, counts: Mapping[str, int]) -> None:
+        """Print one line a count, aligned, those of nothing too."""
+        width = max((len(word) for word in counts), default=0)
+        for word, count in counts.items():
+            self.stdout.write(f"{word + ':':<{width + 1}} {count:>11,}")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
