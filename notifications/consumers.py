@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,10 +12,12 @@ from django.db import DatabaseError, InterfaceError
 
 from delivery.transports import bell
 from notifications import inbox, socket_handshake, socket_messages, socket_places
-from notifications.socket_admission import Admission, CloseCode, Refused, admit
+from notifications.displays import Displays
+from notifications.socket_admission import Admission, CloseCode, Refused, admit, check
 from notifications.socket_messages import Allowance, BadMessage, ClientMessage, Displayed, ErrorCode, Ping, Resume
-from notifications.socket_threads import in_thread
+from notifications.socket_threads import in_thread, in_token_thread
 from notifications.socket_watch import SocketWatch
+from preferences.claims import Claims
 
 _MISSED_LIMIT: Final = 100
 
@@ -27,9 +30,10 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     Messages of the channel layer arrive one by one in the methods `bell_…`, frames of the client in `receive`.
     """
 
-    def __init__(self, *, watch: SocketWatch) -> None:
+    def __init__(self, *, watch: SocketWatch, displays: Displays) -> None:
         super().__init__()
         self._watch = watch
+        self._displays = displays
         self._is_closed = False
         self._admission: Admission | None = None
         self._allowance = Allowance(now=time.monotonic())
@@ -56,7 +60,8 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         credentials = socket_handshake.credentials(self.scope)
         await self.accept(credentials.subprotocol)
         try:
-            self._admission = await in_thread(admit, credentials.token)
+            claims = await in_token_thread(check, credentials.token, socket_handshake.client_address(self.scope))
+            self._admission = await in_thread(admit, credentials.token, claims)
             await self._enter(self._admission)
         except Refused as refused:
             await self.close(refused.code)
@@ -107,7 +112,7 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._say({"type": "resync"})
 
     async def bell_expired(self, _: Message) -> None:
-        """The token has expired."""
+        """The token holds no longer."""
         await self.close(CloseCode.BAD_TOKEN)
 
     async def bell_turned(self, message: Message) -> None:
@@ -118,12 +123,16 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     # --- From the watch: queued behind what waits already ----------------------------------------------------
 
     def expire(self) -> None:
-        """Close the socket for its expired token."""
+        """Close the socket for its token, which has expired or was revoked."""
         self.channel_layer.tell(self.channel_name, {"type": "bell.expired"})
 
     def turn(self, *, is_enabled: bool) -> None:
         """Tell the bell to hide or to show itself."""
         self.channel_layer.tell(self.channel_name, {"type": "bell.turned", "is_enabled": is_enabled})
+
+    def renew(self, claims: Claims) -> None:
+        """Note what the Auth Service said of the token just now."""
+        self._admission = replace(self._admitted, claims=claims)
 
     @property
     def _admitted(self) -> Admission:
@@ -138,7 +147,17 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     @property
     def expires_at(self) -> float:
         """When the token expires, in seconds since the epoch."""
-        return self._admitted.expires_at.timestamp()
+        return self._admitted.claims.expires_at.timestamp()
+
+    @property
+    def ask_again_at(self) -> float:
+        """When the token may have been revoked, in monotonic seconds."""
+        return self._admitted.claims.ask_again_at
+
+    @property
+    def token(self) -> str:
+        """The token itself."""
+        return self._admitted.token
 
     @property
     def place(self) -> socket_places.Place:
@@ -168,8 +187,8 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self._say({"type": "pong"})
             case Resume(after):
                 await self._say(await in_thread(_missed, self.user_id, after))
-            case Displayed():
-                pass  # nothing to answer
+            case Displayed(notification_id):
+                self._displays.note(self.user_id, notification_id)
 
 
 def _hello(user_id: UUID) -> Message:

@@ -37,8 +37,14 @@ class Bell:
 @contextmanager
 def open_bell(websocket_url: str, user: User) -> Iterator[Bell]:
     """A socket that has been greeted."""
-    subprotocols: list[Any] = ["bearer", issue_token(user)]
-    with connect(websocket_url, subprotocols=subprotocols) as socket:
-        bell = Bell(socket)
+    with open_bell_with(websocket_url, issue_token(user)) as bell:
         bell.hear("hello")
         yield bell
+
+
+@contextmanager
+def open_bell_with(websocket_url: str, token: str) -> Iterator[Bell]:
+    """A socket that nobody has said anything on."""
+    subprotocols: list[Any] = ["bearer", token]
+    with connect(websocket_url, subprotocols=subprotocols) as socket:
+        yield Bell(socket)

@@ -201,6 +201,14 @@ def test_a_bad_message_gets_an_error_and_harms_nothing(
     assert is_silent(socket)
 
 
+def test_what_is_displayed_is_noted_within_seconds(open_bell: Callable[[User], ClientConnection], alice: User) -> None:
+    notification = store(alice)
+    open_bell(alice).send(json.dumps({"type": "displayed", "id": notification.id}))
+
+    shown = Notification.objects.filter(id=notification.id, displayed_at__isnull=False)
+    assert wait_until(shown.exists, seconds=PATIENCE)
+
+
 def test_displayed_is_accepted_without_an_answer(open_bell: Callable[[User], ClientConnection], alice: User) -> None:
     socket = open_bell(alice)
     socket.send(json.dumps({"type": "displayed", "id": UNKNOWN_ID}))

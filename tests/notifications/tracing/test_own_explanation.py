@@ -1,7 +1,9 @@
 import pytest
 
-from notifications import pipeline, trace
+from notifications import pipeline
 from notifications.models import Decision, Notification, Path
+from notifications.tracing import own_explanation
+from notifications.tracing.reason_words import PLACES, WORDS, YOUR_PLACES
 from preferences import people
 from preferences.catalog import Channel
 from preferences.choices import Choices
@@ -32,14 +34,17 @@ def test_the_api_says_why_in_a_sentence_and_as_data(alice, notification):
     assert answer["channels"][2]["sentence"] == "No phone of yours was registered."
 
 
-def test_a_choice_of_ones_own_is_named(alice, notification):
-    people.store_choices(alice.id, Choices(overrides={"task_assigned": {Channel.IN_APP: True}}))
-    assert trace.explain(alice.id, notification.id).sentence.endswith("is on for the bell, as you chose.")
+@pytest.mark.parametrize(
+    ("wanted", "words"), [(True, "is on for the bell, as you chose."), (False, "was on for the bell then.")]
+)
+def test_a_choice_of_ones_own_is_named_and_one_that_changed_is_not(alice, notification, wanted, words):
+    people.store_choices(alice.id, Choices(overrides={"task_assigned": {Channel.IN_APP: wanted}}))
+    assert own_explanation.explain(alice.id, notification.id).sentence.endswith(words)
 
 
 def test_what_was_decided_long_ago_has_a_sentence_still(alice, notification):
     Decision.objects.all().delete()
-    explanation = trace.explain(alice.id, notification.id)
+    explanation = own_explanation.explain(alice.id, notification.id)
     assert explanation.sentence
     assert explanation.channels == []
 
@@ -50,6 +55,6 @@ def test_another_users_and_no_ones_notification_is_not_explained(charlie, notifi
     assert refusal(Caller(charlie).get(f"{NOTIFICATIONS}/{id_}/explanation")) == (404, "NOT_FOUND")
 
 
-def test_every_reason_has_its_words():
-    assert set(trace.WORDS) == set(Reason)
-    assert set(trace.PLACES) == set(Channel)
+def test_every_reason_and_channel_has_its_words():
+    assert set(WORDS) == set(Reason)
+    assert set(PLACES) == set(YOUR_PLACES) == set(Channel)
