@@ -45,6 +45,7 @@ class Letter:
     """A mail without its envelope."""
 
     subject: str
+    preheader: str  # what a list of mails shows behind the subject; hidden in the HTML
     text: str
     html: str
 
@@ -132,7 +133,7 @@ def _write(folder: str, subject: str, content: Mapping[str, Any]) -> Letter:
     }
     html = engines["django"].get_template(f"{folder}/email.html").render(context)
     text = engines["text"].get_template(f"{folder}/email.txt").render(context)
-    return Letter(context["subject"], _tidy(text), _inliner().inline(html))
+    return Letter(context["subject"], context["preheader"], _tidy(text), _inliner().inline(html))
 
 
 def _tidy(text: str) -> str:

@@ -22,10 +22,11 @@ def of(user_ids: Collection[UUID]) -> set[UUID]:
         return {user_id for (user_id,) in cursor}
 
 
-def add(address: str, cause: SuppressedAddress.Cause, detail: str = "") -> None:
-    """Suppress the address; one that is suppressed already stays as it is."""
+def add(address: str, cause: SuppressedAddress.Cause, detail: str = "", *, in_plain: bool = True) -> None:
+    """Suppress the address; one that is suppressed already stays as it is. Not `in_plain`: its hash alone is kept."""
     SuppressedAddress.objects.get_or_create(
-        address_hash=address_hash(address), defaults={"address": address, "cause": cause, "detail": detail[:255]}
+        address_hash=address_hash(address),
+        defaults={"address": address if in_plain else None, "cause": cause, "detail": detail[:255]},
     )
 
 

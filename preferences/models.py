@@ -1,14 +1,18 @@
 """People, and who is in the rollout."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 from waffle.models import AbstractUserFlag
+
+#: A name as its index has it: each word as it is written, in lower case.
+WORDS_OF_NAME: Final = SearchVector("name", config="simple")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -57,6 +61,10 @@ class User(AbstractBaseUser, PermissionsMixin):
             GinIndex(  # of who holds a token
                 fields=["push_tokens"], opclasses=["jsonb_path_ops"], name="idx_users_push_tokens"
             ),
+            GinIndex(WORDS_OF_NAME, name="idx_users_name"),
+            # Few among millions, for whom the rollout asks every second.
+            models.Index(fields=["id"], name="idx_users_staff", condition=Q(is_staff=True)),
+            models.Index(fields=["id"], name="idx_users_superusers", condition=Q(is_superuser=True)),
         ]
 
     def __str__(self) -> str:

@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import DateTimeField, Func
+from django.db.models import DateTimeField, Func, Q
 
 from preferences import choices
 from preferences.choices import Choices
 from preferences.decisions import Recipient
 from preferences.models import User
 from preferences.rollout import Rollout
+from preferences.user_ids import parse as parse_user_id
 
 #: PostgreSQL's time at which the row is written, after any wait for it.
 _CLOCK: Final = Func(function="clock_timestamp", output_field=DateTimeField())
@@ -27,6 +28,25 @@ class Person:
     id: UUID
     name: str
     avatar_url: str | None
+
+
+def find(text: str) -> User | None:
+    """Return whom `text` names: by address in any case, by `usr_…` or by plain UUID. Nobody: None."""
+    text = text.strip()
+    user_id = parse_user_id(text)
+    by_name = {"email": text.lower()} if user_id is None else {"id": user_id}
+    return User.objects.filter(**by_name).first()
+
+
+def find_many(texts: Collection[str]) -> dict[str, User]:
+    """Return whom each of the texts names, as `find` reads it; those that name nobody are left out."""
+    stripped = {text: text.strip() for text in texts}
+    ids = {text: parse_user_id(name) for text, name in stripped.items()}
+    addresses = {text: name.lower() for text, name in stripped.items() if ids[text] is None}
+    wanted = Q(id__in=[id_ for id_ in ids.values() if id_]) | Q(email__in=addresses.values())
+    users = User.objects.filter(wanted).only("id", "email", "is_active")
+    found = {key: user for user in users for key in (user.id, user.email) if key}
+    return {text: found[key] for text in texts if (key := ids[text] or addresses[text]) in found}
 
 
 def load(user_ids: Collection[UUID]) -> dict[UUID, Person]:

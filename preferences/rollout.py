@@ -7,19 +7,23 @@ and user, so a user stays in when the percentage is raised, and every process ag
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db import Error as DatabaseError
+from django.utils import timezone
 from waffle.models import Switch
 
 from preferences.models import Flag, User
 
 FLAG: Final = "notifications_v2"
 KILL_SWITCH: Final = "notifications_kill_switch"
+#: The row's two defaults are a moment apart.
+_NEVER_TURNED: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Rollout:
     everyone: bool | None  # True or False overrides the rest; None asks members and percentage
     percent: float = 0.0
     members: frozenset[UUID] = frozenset()
+    turned_at: datetime | None = None  # when the switch turned last; None: never
 
     def includes(self, user_id: UUID) -> bool:
         """Whether the flag is on for this user."""
@@ -41,6 +46,16 @@ class Rollout:
         """Whether this user's page shows the bell."""
         return not self.is_killed and self.includes(user_id)
 
+    def since_release(self, now: datetime) -> timedelta | None:
+        """Return how long ago the kill switch was released, as long as settings.RELEASE_RAMP lasts; then None.
+
+        A clock that is wrong by more than that counts for nothing.
+        """
+        if self.is_killed or self.turned_at is None:
+            return None
+        elapsed = now - self.turned_at
+        return max(elapsed, timedelta()) if abs(elapsed) < settings.RELEASE_RAMP else None
+
 
 def bucket(user_id: UUID) -> float:
     """Return the user's fixed place between 0 (first to come in) and 100."""
@@ -50,26 +65,39 @@ def bucket(user_id: UUID) -> float:
 
 def read() -> Rollout:
     """Read flag and switch from PostgreSQL, which is there when Redis is not."""
-    killed = Switch.objects.filter(name=KILL_SWITCH, active=True).exists()
+    is_killed, turned_at = _switch()
     flag = Flag.objects.filter(name=FLAG).first()
     if flag is None:
-        return Rollout(is_killed=killed, everyone=False)
+        return Rollout(is_killed=is_killed, everyone=False, turned_at=turned_at)
     return Rollout(
-        is_killed=killed,
+        is_killed=is_killed,
         everyone=flag.everyone,
         percent=float(flag.percent or 0),
-        members=frozenset(User.objects.filter(_membership(flag)).values_list("id", flat=True)),
+        members=frozenset(_members(flag)) if flag.everyone is None else frozenset(),
+        turned_at=turned_at,
     )
 
 
-def _membership(flag: Flag) -> Q:
-    """Return who is in by name, by group or by standing."""
-    named = Q(id__in=flag.users.values("id")) | Q(groups__in=flag.groups.all())
+def _switch() -> tuple[bool, datetime | None]:
+    """Return whether the switch is on, and when it turned (preferences/switch_turns.py)."""
+    switch = Switch.objects.filter(name=KILL_SWITCH).only("active", "created", "modified").first()
+    if switch is None:
+        return False, None
+    return switch.active, switch.modified if switch.modified - switch.created > _NEVER_TURNED else None
+
+
+def _members(flag: Flag) -> Iterator[UUID]:
+    """Return who is in by name, by group or by standing.
+
+    By way of the small tables between them: this runs every second, and a scan of all users would not do.
+    """
+    named = Flag.users.through.objects.filter(flag_id=flag.id).values_list("user_id")
+    grouped = User.groups.through.objects.filter(group__in=flag.groups.values("id")).values_list("user_id")
+    yield from (user_id for (user_id,) in named.union(grouped))
     if flag.staff:
-        named |= Q(is_staff=True)
+        yield from User.objects.filter(is_staff=True).values_list("id", flat=True)
     if flag.superusers:
-        named |= Q(is_superuser=True)
-    return named
+        yield from User.objects.filter(is_superuser=True).values_list("id", flat=True)
 
 
 class _Snapshot:
@@ -97,3 +125,16 @@ _snapshot = _Snapshot(read)
 current = _snapshot.current
 #: Read it anew at the next question.
 forget = _snapshot.forget
+
+
+def since_release() -> timedelta | None:
+    """Return how long ago the kill switch was released, while work begins again gently; None: nothing hinders it.
+
+    None, too, while PostgreSQL is away: whoever works waits for it anyway, and must not fail over a question of pace.
+    """
+    if not settings.RELEASE_RAMP:
+        return None
+    try:
+        return current().since_release(timezone.now())
+    except DatabaseError:
+        return None

@@ -1,10 +1,10 @@
 """Put the demo's people into the database; running it again changes nothing that somebody has changed."""
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils.crypto import salted_hmac
@@ -14,6 +14,9 @@ from devstack.demo.people import EVERYBODY, STAFF, Character, Duty
 from preferences import push_tokens
 from preferences.models import Flag, User
 from preferences.rollout import FLAG
+
+#: What the groups may do is in notifications/migrations; an admin may do everything.
+_GROUPS: Final = {Duty.SUPPORT: "Support", Duty.PM: "Product"}
 
 
 class Command(BaseCommand):
@@ -56,17 +59,8 @@ def _ensure_login(duty: Duty, character: Character) -> str:
     if not user.check_password(password):
         user.set_password(password)
     user.save()
-    user.user_permissions.set(_permissions_of(duty))
+    user.groups.set(Group.objects.filter(name=_GROUPS.get(duty)))
     return password
-
-
-def _permissions_of(duty: Duty) -> list[Permission]:
-    """A PM turns the flag; support gets its own rights with the pages that need them."""
-    if duty is not Duty.PM:
-        return []
-    return list(
-        Permission.objects.filter(codename__in=["view_flag", "change_flag"], content_type__app_label="preferences")
-    )
 
 
 def _password_of(character: Character) -> str:
