@@ -16,13 +16,15 @@ from preferences.catalog import Channel
 
 #: How long a call may go unheard before it is repeated: the task waits in a queue, or was lost.
 PATIENCE: Final = timedelta(minutes=1)
-_LIMIT: Final = 5_000  # deliveries of one sweep and channel
+#: Deliveries of one sweep and channel.
+LIMIT: Final = 5_000
 
 _RECLAIM = """
     UPDATE deliveries
     SET state = 'pending', due_at = statement_timestamp(), lease_until = NULL, updated_at = statement_timestamp()
     WHERE id IN (
-        SELECT id FROM deliveries WHERE state = 'sending' AND lease_until < statement_timestamp()
+        SELECT id FROM deliveries
+        WHERE state = 'sending' AND (lease_until < statement_timestamp() OR lease_until IS NULL)
         LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )
 """
@@ -42,13 +44,19 @@ _FIND_DUE = """
 
 def sweep() -> int:
     """Give up expired leases and call workers for what is due; return how many deliveries were called for."""
-    with connection.cursor() as cursor:
-        cursor.execute(_RECLAIM, {"limit": _LIMIT})
+    reclaim()
     if rollout.current().is_killed:
         return 0
     due = [delivery for channel in OUTBOUND for delivery in _due(channel)]
     dispatch.wake(due)
     return len(due)
+
+
+def reclaim() -> int:
+    """Take back what a dead worker has in hand; return how many deliveries, at most LIMIT."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RECLAIM, {"limit": LIMIT})
+        return int(cursor.rowcount)
 
 
 def _due(channel: Channel) -> list[Due]:
@@ -58,7 +66,7 @@ def _due(channel: Channel) -> list[Due]:
         values: dict[str, Any] = {
             "channel": channel.value,
             "patience": PATIENCE,
-            "limit": _LIMIT,
+            "limit": LIMIT,
         }
         cursor.execute(_FIND_DUE, values)
         return [Due(id_, channel) for (id_,) in cursor]

@@ -113,31 +113,36 @@ def store_notifications(notifications: Sequence[NewNotification]) -> list[tuple[
     """
     stored_at = dict(_run(_STORE_NOTIFICATIONS, [notification.as_row() for notification in notifications]))
     refused = [notification for notification in notifications if notification.id not in stored_at]
-    taken = len(refused) - _count_stored_before(refused)
-    if taken:
+    # The others are repeats: of events that the ledger no longer knows, or that a backfill brought in.
+    if taken := len(refused) - len(find_same(refused)):
         raise IdCollision(f"{taken} notification ids are taken")
     return [
         (notification, stored_at[notification.id]) for notification in notifications if notification.id in stored_at
     ]
 
 
-_COUNT_STORED_BEFORE = """
-    SELECT count(*) FROM notifications AS held
-    JOIN json_to_recordset(%s) AS new (id text, user_id uuid, type text, title text, body text)
-        USING (id, user_id, type, title, body)
+_FIND_SAME = """
+    SELECT held.id FROM notifications AS held
+    JOIN json_to_recordset(%s) AS new (id text, user_id uuid, type text, resource_type text, resource_id text)
+        ON held.id = new.id AND held.user_id = new.user_id AND held.type = new.type
+        AND held.resource_type IS NOT DISTINCT FROM new.resource_type
+        AND held.resource_id IS NOT DISTINCT FROM new.resource_id
 """
 
 
-def _count_stored_before(refused: Sequence[NewNotification]) -> int:
-    """Count the repeats of events that the ledger no longer knows: the same notifications under the same ids."""
-    rows = _run(_COUNT_STORED_BEFORE, [notification.as_row() for notification in refused])
-    return sum(count for (count,) in rows)
+def find_same(notifications: Sequence[NewNotification]) -> set[str]:
+    """Return the ids under which these notifications are stored already.
+
+    Words are not compared: people and things are renamed, and templates change.
+    """
+    return {id_ for (id_,) in _run(_FIND_SAME, [notification.as_row() for notification in notifications])}
 
 
 _RECORD_REJECTIONS = """
-    INSERT INTO rejected_events (reason, detail, body, body_digest, path)
-    SELECT reason, detail, decode(body, 'hex'), decode(digest, 'hex'), path
-    FROM json_to_recordset(%s) AS rejected (reason text, detail text, body text, digest text, path text)
+    INSERT INTO rejected_events (reason, detail, body, body_digest, path, source, event_id)
+    SELECT reason, detail, decode(body, 'hex'), decode(digest, 'hex'), path, source, event_id
+    FROM json_to_recordset(%s) AS rejected
+        (reason text, detail text, body text, digest text, path text, source text, event_id text)
     ON CONFLICT (body_digest) DO NOTHING
 """
 
@@ -153,6 +158,8 @@ def record_rejections(rejections: Sequence[Rejected], path: Path) -> None:
                 "body": rejected.body.hex(),
                 "digest": hashlib.sha256(rejected.body).hexdigest(),
                 "path": path,
+                "source": rejected.source,
+                "event_id": rejected.event_id,
             }
             for rejected in rejections
         ],

@@ -38,9 +38,10 @@ def test_a_retry_is_called_when_it_is_due(alice, woken):
     assert woken == [due.id]
 
 
-def test_an_expired_lease_goes_back_and_is_called_again(alice, woken):
+@pytest.mark.parametrize("ago", [SOON, None])
+def test_an_expired_lease_goes_back_and_is_called_again(alice, woken, ago):
     now = timezone.now()
-    dead = delivery(alice, state=State.SENDING, lease_until=now - SOON, woken_at=now - LONG_AGO)
+    dead = delivery(alice, state=State.SENDING, lease_until=ago and now - ago, woken_at=now - LONG_AGO)
     alive = delivery(alice, state=State.SENDING, lease_until=now + SOON)
     sweeper.sweep()
     assert woken == [dead.id]
