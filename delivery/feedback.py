@@ -5,14 +5,14 @@ sent the mail (delivery/attempts.py) finds the row moved and leaves it so.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
 
-from delivery import ses_events, suppressions
+from delivery import delivery_metrics, ses_events, suppressions
 from delivery.models import Delivery, SesMessage, State
 from delivery.ses_events import SesEvent
 from delivery.sns import Message
@@ -46,15 +46,17 @@ def apply(message: Message) -> None:
     with transaction.atomic():
         if not _is_new(message):
             return
+        delivery_id = _find(event)
         for address in event.suppress:
             for form in _forms(address):
-                suppressions.add(form, event.cause, event.note)
-        delivery_id = _find(event)
+                # Of a mail that we do not know any more: its person may have been erased.
+                suppressions.add(form, event.cause, event.note, in_plain=delivery_id is not None)
         if delivery_id is None and event.delivery_id is None and timezone.now() - message.sent_at < _OUR_RECORD:
             raise TooEarly
         moved = delivery_id is not None and _move(delivery_id, event)
+    delivery_metrics.reported(event)
     logger.info(
-        "mail reported on", extra={"delivery": delivery_id, "state": event.state, "moved": moved, "note": event.note}
+        "mail reported on", extra={"delivery_id": delivery_id, "state": event.state, "moved": moved, "note": event.note}
     )
 
 
@@ -74,22 +76,23 @@ def _find(event: SesEvent) -> int | None:
 def _move(delivery_id: int, event: SesEvent) -> bool:
     """Move the delivery forward, and with a digest what it gathers; whether there was anything to move."""
     if event.state is None:
-        return _annotate(delivery_id, event)
+        return _annotate(delivery_id, event, _ON_ITS_WAY)
     now, before = timezone.now(), _BEFORE[event.state]
     changes = {"state": event.state, "provider_id": event.provider_id, "lease_until": None, "updated_at": now}
     if event.note:
         changes["provider_error"] = event.note
     if not Delivery.objects.filter(id=delivery_id, state__in=before).update(**changes):
-        return False
+        # Whoever complains does so after the mail arrived, of which SES has told us then.
+        return event.state is State.DELIVERED and _annotate(delivery_id, event, [State.DELIVERED])
     gathered = Delivery.objects.filter(digest_id=delivery_id, state__in=[State.HELD, *before])
     gathered.update(state=event.state, updated_at=now)
     return True
 
 
-def _annotate(delivery_id: int, event: SesEvent) -> bool:
-    """Note what SES says of a mail that may still arrive."""
-    on_its_way = Delivery.objects.filter(id=delivery_id, state__in=_ON_ITS_WAY)
-    return bool(event.note) and bool(on_its_way.update(provider_error=event.note))
+def _annotate(delivery_id: int, event: SesEvent, states: Sequence[State]) -> bool:
+    """Note what SES says of a mail that stays where it is, and when."""
+    mail = Delivery.objects.filter(id=delivery_id, state__in=states)
+    return bool(event.note) and bool(mail.update(provider_error=event.note, updated_at=timezone.now()))
 
 
 def _forms(address: str) -> Iterator[str]:

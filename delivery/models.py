@@ -57,7 +57,9 @@ class Delivery(models.Model):
     )
     digest = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="items", db_index=False)
     created_at = models.DateTimeField(db_default=Now())
-    updated_at = models.DateTimeField(db_default=Now(), help_text="When the state changed last.")
+    updated_at = models.DateTimeField(
+        db_default=Now(), help_text="When its state, or the provider's word on it, changed last."
+    )
     sent_at = models.DateTimeField(null=True, help_text="When the provider took it.")
 
     class Meta:

@@ -104,9 +104,17 @@ def test_that_it_is_no_spam_suppresses_nobody(sent):
     assert (states(sent), suppressed()) == ([State.SENT], set())
 
 
-def test_a_delay_is_noted(sent):
+def test_a_delay_is_noted_with_its_time(sent):
+    before = sent.updated_at
     post(message(event("DeliveryDelay", delivery_id=sent.id, **DELAYED)))
     assert (the(sent).state, sent.provider_error) == (State.SENT, "DeliveryDelay, MailboxFull")
+    assert sent.updated_at > before
+
+
+def test_a_complaint_about_a_mail_that_arrived_is_noted(sent):
+    post(message(event("Delivery", delivery_id=sent.id, **DELIVERED)))
+    post(message(event("Complaint", delivery_id=sent.id, **complaint("alice@example.com"))))
+    assert (the(sent).state, sent.provider_error) == (State.DELIVERED, "Complaint, abuse")
 
 
 def test_a_mail_that_ses_took_and_rejected_did_not_arrive(sent):
@@ -165,9 +173,10 @@ def test_what_is_suppressed_is_the_address_that_bounced_and_not_the_new_one(sent
     assert suppressions.of([alice.id]) == set()
 
 
-def test_an_address_bounces_also_for_someone_who_is_gone(db):
+def test_an_address_bounces_also_for_someone_who_was_erased_and_leaves_its_hash_alone(db):
     assert post(message(event("Bounce", delivery_id=99, **bounce("gone@example.com")))) == OK
-    assert suppressed() == {"gone@example.com"}
+    row = SuppressedAddress.objects.get()
+    assert (row.address, bytes(row.address_hash)) == (None, suppressions.address_hash("gone@example.com"))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +279,7 @@ def test_a_report_without_a_tag_waits_for_our_record_of_the_mails_id(alice):
 def test_a_report_on_a_mail_that_stays_unknown_is_taken_in_the_end():
     report = notification("Bounce", provider_id="0100-other", **bounce("gone@example.com"))
     assert post(message(report, age=timedelta(seconds=40))) == OK
-    assert suppressed() == {"gone@example.com"}
+    assert SuppressedAddress.objects.filter(address_hash=suppressions.address_hash("gone@example.com")).exists()
 
 
 def test_what_a_digest_gathers_shares_its_fate(alice):
@@ -314,7 +323,7 @@ def test_logs_name_the_delivery_and_no_address(sent, caplog):
                 event("Bounce", delivery_id=sent.id, **bounce("alice@example.com")), TopicArn="arn:alice@example.com"
             )
         )
-    assert [record.delivery for record in caplog.records if record.msg == "mail reported on"] == [sent.id]
+    assert [record.delivery_id for record in caplog.records if record.msg == "mail reported on"] == [sent.id]
     assert "example.com" not in "".join(
         str(record.__dict__) for record in caplog.records if record.name.startswith("delivery")
     )

@@ -3,7 +3,8 @@
 The work itself is a function of a domain module that takes one batch and commits it, so that a kill loses at most the
 batch under way, and the next run goes on behind the last one.
 
-Exit codes: 0, all done. 1, done, but the report tells of something that needs a person (or the input was wrong).
+Exit codes: 0, all done. 1, done, but the report tells of something that needs a person (or the input was wrong, or a
+server went away; run it again to go on).
 130, interrupted; run it again to go on.
 """
 
@@ -12,9 +13,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from notifications.outages import is_outage
 
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
@@ -29,15 +34,21 @@ class BatchCommand(BaseCommand):
         """Take what all of them take."""
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
         parser.add_argument(
-            "--batch-size", type=_positive, default=self.batch_size, metavar="N", help="rows of one transaction"
+            "--batch-size", type=positive, default=self.batch_size, metavar="N", help="rows of one transaction"
         )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run it; Ctrl-C ends it between two batches' commits, without a stack trace."""
+        """Run it; Ctrl-C, or a server that goes away, ends it between two batches' commits without a stack trace."""
         try:
             return super().execute(*args, **options)
         except KeyboardInterrupt:
             raise CommandError("Interrupted. Run it again to go on.", returncode=_INTERRUPTED) from None
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error):
+                raise
+            raise CommandError(f"PostgreSQL is away ({type(error).__name__}). Run it again to go on.") from error
+        except (BotoCoreError, ClientError) as error:
+            raise CommandError(f"SQS: {name_of(error)}. Run it again to go on.") from error
 
     @contextlib.contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
@@ -55,7 +66,13 @@ class BatchCommand(BaseCommand):
             self.stdout.write(f"{word + ':':<{width + 1}} {count:>11,}")
 
 
-def _positive(text: str) -> int:
+def name_of(error: BotoCoreError | ClientError) -> str:
+    """Return SQS's own code, or botocore's word for why it was not reached."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1 on, as the type of an argument. Raises ValueError."""
     number = int(text)
     if number < 1:
         raise ValueError(text)
