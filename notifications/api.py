@@ -10,8 +10,9 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notifications import api_shapes, cursors, ids, inbox, trace
+from notifications import api_shapes, cursors, ids, inbox
 from notifications.inbox import Position, Status
+from notifications.tracing import own_explanation
 from preferences import rollout
 from preferences.api_calls import ApiView, call
 from preferences.api_errors import ErrorCode, InvalidRequest
@@ -86,7 +87,7 @@ class Explanation(ApiView):
     def get(self, request: Request, notification_id: str) -> Response:
         """Why you got this notification."""
         with _or_not_found():
-            explanation = trace.explain(self.user.id, _well_formed(notification_id))
+            explanation = own_explanation.explain(self.user.id, _well_formed(notification_id))
         if explanation is None:
             raise NotFound
         channels = [asdict(channel) for channel in explanation.channels]

@@ -1,4 +1,4 @@
-"""The queue of events: receive, delete, put back, keep, count. Any SQS Standard queue with a dead-letter queue."""
+"""The queue of events: send, receive, delete, put back, keep, count. SQS Standard with a dead-letter queue."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +17,7 @@ RETENTION: Final = timedelta(days=14)
 MAX_RECEIVES: Final = 5  # then SQS moves the message to the dead-letter queue
 _CALLS_IN_FLIGHT: Final = 4  # to delete or put back one batch: each takes a round trip
 _BATCH: Final = 10  # SQS: entries of one request
+_REQUEST_BYTES: Final = 1_048_576  # SQS: all their bodies together
 _LONG_POLL: Final = timedelta(seconds=2)  # longer saves requests, shorter stops sooner
 
 
@@ -39,6 +40,9 @@ class Depth:
 
 class EventQueue:
     """The queue that producers publish to; safe to share between threads."""
+
+    #: After an empty receive; the long poll has waited already.
+    pause_seconds: Final = 0.0
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or settings.EVENTS_QUEUE_NAME
@@ -68,12 +72,24 @@ class EventQueue:
             },
         )
 
-    def receive(self, *, wait: timedelta = _LONG_POLL) -> list[Received]:
-        """Receive up to ten messages, waiting for the first one as long as `wait`."""
+    def send(self, bodies: Sequence[str]) -> list[bool]:
+        """Send messages; return for each whether SQS has it for certain.
+
+        Raises what botocore does when SQS is away: then some of them may have been sent.
+        """
+        entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)]
+        taken: set[str] = set()
+        for request in _requests(entries):
+            answer = self._sqs.call("SendMessageBatch", QueueUrl=self.url, Entries=request)
+            taken.update(entry["Id"] for entry in answer.get("Successful", []))
+        return [entry["Id"] in taken for entry in entries]
+
+    def receive(self, *, wait: timedelta = _LONG_POLL, most: int = _BATCH) -> list[Received]:
+        """Receive up to `most` messages (ten at most), waiting for the first one as long as `wait`."""
         answer = self._sqs.call(
             "ReceiveMessage",
             QueueUrl=self.url,
-            MaxNumberOfMessages=_BATCH,
+            MaxNumberOfMessages=most,
             WaitTimeSeconds=int(wait.total_seconds()),
             VisibilityTimeout=int(settings.INTAKE_VISIBILITY_TIMEOUT.total_seconds()),
             MessageSystemAttributeNames=["SentTimestamp"],
@@ -114,6 +130,12 @@ class EventQueue:
         waiting, in_flight = (int(answer["Attributes"][name]) for name in names)
         return Depth(waiting, in_flight)
 
+    def retention(self) -> timedelta:
+        """Return how long SQS keeps a message after its producer sent it."""
+        name = "MessageRetentionPeriod"
+        answer = self._sqs.call("GetQueueAttributes", QueueUrl=self.url, AttributeNames=[name])
+        return timedelta(seconds=int(answer["Attributes"][name]))
+
     def dead_letters(self) -> "EventQueue":
         """Return the dead-letter queue."""
         return EventQueue(f"{self.name}-dlq")
@@ -132,6 +154,21 @@ def _batches(receipts: Iterable[str]) -> Iterator[Sequence[str]]:
     remaining = iter(receipts)
     while batch := list(islice(remaining, _BATCH)):
         yield batch
+
+
+def _requests(entries: Iterable[Mapping[str, str]]) -> Iterator[list[Mapping[str, str]]]:
+    """Gather messages into requests that SQS takes."""
+    together: list[Mapping[str, str]] = []
+    size = 0
+    for entry in entries:
+        length = len(entry["MessageBody"].encode())
+        if together and (len(together) == _BATCH or size + length > _REQUEST_BYTES):
+            yield together
+            together, size = [], 0
+        together.append(entry)
+        size += length
+    if together:
+        yield together
 
 
 def _seconds(duration: timedelta) -> str:

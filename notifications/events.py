@@ -25,6 +25,8 @@ MAX_RECIPIENTS: Final = 10_000
 MAX_FUTURE: Final = timedelta(minutes=5)
 #: Characters of one param. The body that shows it is copied into the row of every recipient.
 PARAM_LENGTH: Final = 2_000
+_NAME_LENGTH: Final = 255  # characters of id, source and type
+_MOST_PARTS: Final = 12_000  # of one message: more than it has room for, each but as long as an event must be
 _REJECTED_PARTS: Final = 100  # of one message, that are kept one by one
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PARAMS: Final = ("excerpt", "from", "to")
@@ -70,11 +72,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that was not accepted, with its JSON as it came."""
+    """An event that was not accepted, with its JSON as it came; source and id as far as they could be read."""
 
     reason: Rejection
     detail: str
     body: bytes
+    source: str = ""
+    event_id: str = ""
 
 
 def read_message(body: str | bytes, *, sent_at: datetime, now: datetime) -> list[Event | Rejected]:
@@ -84,17 +88,26 @@ def read_message(body: str | bytes, *, sent_at: datetime, now: datetime) -> list
     """
     raw = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
     try:
-        document, is_clean = _read_json(raw)
+        return gather_rejected(read_parts(raw, sent_at=sent_at, now=now), raw)
     except InvalidEvent as error:
         return [Rejected(error.reason, str(error), raw)]
+
+
+def read_parts(raw: bytes, *, sent_at: datetime, now: datetime) -> list[Event | Rejected]:
+    """Read one CloudEvent or a batch of them into an entry for each, in their order.
+
+    Raises InvalidEvent for a message that is neither: too large, not JSON, an empty batch, or one of too many parts.
+    """
+    document, is_clean = _read_json(raw)
     if not isinstance(document, list):
         return [_read(document, is_clean=is_clean, sent_at=sent_at, now=now, body=lambda: raw)]
     if not document:
-        return [Rejected(Rejection.WRONG_SHAPE, "the batch is empty", raw)]
-    parts = [
+        raise InvalidEvent(Rejection.WRONG_SHAPE, "the batch is empty")
+    if len(document) > _MOST_PARTS:  # a megabyte of digits would become gigabytes of rejections
+        raise InvalidEvent(Rejection.WRONG_SHAPE, f"a batch of {len(document)}, which cannot be events")
+    return [
         _read(part, is_clean=is_clean, sent_at=sent_at, now=now, body=partial(_part, part, raw)) for part in document
     ]
-    return _gather_rejected(parts, raw)
 
 
 def _read(
@@ -103,12 +116,20 @@ def _read(
     try:
         return read_event(payload if is_clean else storable(payload), sent_at=sent_at, now=now)
     except InvalidEvent as error:
-        return Rejected(error.reason, str(error), body())
+        reason, detail = error.reason, str(error)
     except RecursionError:
-        return Rejected(Rejection.WRONG_SHAPE, "nested too deeply", body())
+        reason, detail = Rejection.WRONG_SHAPE, "nested too deeply"
     except Exception as error:  # a fault of ours that this event brings to light must not sink its neighbours
-        logger.exception("event could not be read")
-        return Rejected(Rejection.INTERNAL_ERROR, type(error).__name__, body())
+        names = {"event_id": _as_far_as(payload, "id"), "event_source": _as_far_as(payload, "source")}
+        logger.exception("event could not be read", extra=names)
+        reason, detail = Rejection.INTERNAL_ERROR, type(error).__name__
+    return Rejected(reason, detail, body(), source=_as_far_as(payload, "source"), event_id=_as_far_as(payload, "id"))
+
+
+def _as_far_as(payload: object, key: str) -> str:
+    """Return the text of a bad event under which it is looked for, or "" when there is none; never an error."""
+    text = payload.get(key) if isinstance(payload, dict) else None
+    return clean(text)[:_NAME_LENGTH] if isinstance(text, str) else ""
 
 
 def _part(item: object, raw: bytes) -> bytes:
@@ -119,10 +140,10 @@ def _part(item: object, raw: bytes) -> bytes:
         return raw
 
 
-def _gather_rejected(parts: list[Event | Rejected], raw: bytes) -> list[Event | Rejected]:
+def gather_rejected(parts: list[Event | Rejected], raw: bytes) -> list[Event | Rejected]:
     """Keep the whole message once where keeping its bad parts one by one would multiply it."""
     rejected = [part for part in parts if isinstance(part, Rejected)]
-    if len(rejected) <= _REJECTED_PARTS and all(part.body is not raw for part in rejected):
+    if len(parts) == 1 or (len(rejected) <= _REJECTED_PARTS and all(part.body is not raw for part in rejected)):
         return parts
     first = rejected[0]
     whole = Rejected(first.reason, f"{len(rejected)} events of the batch; the first: {first.detail}", raw)
@@ -165,7 +186,7 @@ def read_event(payload: object, *, sent_at: datetime, now: datetime) -> Event:
     if type_ is None:
         raise InvalidEvent(Rejection.UNKNOWN_TYPE, f"the catalogue has no type {event['type']!r:.60}")
     data = _object(event.get("data"), "data")
-    recipients, malformed = _recipients(data)
+    recipients, malformed = read_recipients(data)
     return Event(
         id=event_id,
         source=source,
@@ -193,7 +214,7 @@ def _object(value: object, path: str) -> dict[str, Any]:
     return value
 
 
-def _name(value: Mapping[str, Any], key: str, path: str, *, longest: int = 255) -> str:
+def _name(value: Mapping[str, Any], key: str, path: str, *, longest: int = _NAME_LENGTH) -> str:
     """Return a required short text."""
     text = value.get(key)
     if not isinstance(text, str) or not (cleaned := clean(text)):
@@ -226,8 +247,8 @@ def _occurred_at(event: Mapping[str, Any], *, sent_at: datetime, now: datetime) 
     return now if time > now + MAX_FUTURE else time
 
 
-def _recipients(data: Mapping[str, Any]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
-    """Return the user ids, each once, and what is not one."""
+def read_recipients(data: Mapping[str, Any]) -> tuple[tuple[UUID, ...], tuple[str, ...]]:
+    """Return the user ids of an event's `data`, each once, and what is not one; raises InvalidEvent."""
     given = data.get("recipients")
     if not isinstance(given, list) or not given:
         raise InvalidEvent(Rejection.WRONG_SHAPE, "data.recipients must be a list of user ids, not empty")

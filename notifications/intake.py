@@ -1,4 +1,6 @@
-"""From the queue to the pipeline: long polls in flight, micro-batches, deletes after the commit.
+"""From a queue to the pipeline: polls in flight, micro-batches, deletes after the commit.
+
+Two queues feed it: SQS, and the table where POST /api/v1/events keeps what producers publish while SQS is away.
 
 Receivers (threads) poll and fill a buffer; processors (threads, each with a database connection) empty it batch by
 batch, so that one batch is computed while another waits for PostgreSQL. When PostgreSQL is away everybody waits at
@@ -11,7 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
@@ -20,35 +22,68 @@ from django.db import connection
 
 from notifications import pipeline
 from notifications.event_queue import EventQueue, Received
+from notifications.in_hand import InHand, keeping_seconds
 from notifications.models import Path
 from notifications.outages import drop_connection, is_outage
+from notifications.pace import Pace
 from notifications.pipeline import Message
+from notifications.waiting_events import WaitingEvents
 from preferences import rollout
+from telemetry import internal_errors
+from telemetry.metrics import Place
 
 logger = logging.getLogger(__name__)
 
-_QUEUE_ERRORS: Final = (ClientError, BotoCoreError)
+_SQS_ERRORS: Final = (ClientError, BotoCoreError)
+_QUEUE_ERRORS: Final = (*_SQS_ERRORS, DatabaseError)
 _PAUSE_SECONDS: Final = 0.5  # between two looks at a gate, a switch, or a queue that does not answer
 _BATCH_BYTES: Final = 512 * 1024  # of bodies, for producers that pack many events into a message
-_MOST_BYTES: Final = 64 * 1024 * 1024  # of bodies in hand, whatever their number
 _SPLIT_AFTER: Final = 3  # failures of one batch while PostgreSQL answers
 
 
-class Intake:
-    """One intake process's work, from `start` until `stop`."""
+class Queue(Protocol):
+    """Where events wait. Each call raises ClientError, BotoCoreError or DatabaseError when the queue is away."""
 
-    def __init__(self, events: EventQueue) -> None:
+    @property
+    def pause_seconds(self) -> float:
+        """How long to wait after a receive that brought nothing; 0 when `receive` itself waits."""
+
+    def receive(self) -> list[Received]:
+        """Take some messages in hand, hidden from others for settings.INTAKE_VISIBILITY_TIMEOUT."""
+
+    def delete(self, receipts: list[str]) -> int:
+        """Forget messages; return how many stayed."""
+
+    def put_back(self, receipts: list[str]) -> int:
+        """Let others have messages at once; return how many they must wait for."""
+
+    def keep(self, receipts: list[str]) -> int:
+        """Hide messages for another timeout; return how many were refused."""
+
+
+class Intake:
+    """The work of one process on one queue, from `start` until `stop`, or until `stopping` is set by somebody else."""
+
+    def __init__(
+        self,
+        events: Queue,
+        *,
+        path: Path = Path.SQS,
+        receivers: int | None = None,
+        processors: int | None = None,
+        stopping: threading.Event | None = None,
+    ) -> None:
         self._events = events
-        self._stopping = threading.Event()
+        self._path = path
+        self._stopping = stopping or threading.Event()
         self._database_is_there = threading.Event()
         self._database_is_there.set()
         self._failed = False
         self._buffer: queue.Queue[Received | None] = queue.Queue(maxsize=2 * settings.INTAKE_BATCH_MESSAGES)
-        self._in_hand: dict[str, float] = {}  # receipt -> when it must be kept again
-        self._bytes_in_hand = 0
-        self._counting = threading.Lock()
-        self._receivers = self._threads(self._receive, settings.INTAKE_RECEIVERS)
-        self._processors = self._threads(self._process, settings.INTAKE_PROCESSORS)
+        self._in_hand = InHand()
+        self._pace = Pace()
+        self._receivers = self._threads(self._receive, receivers or settings.INTAKE_RECEIVERS)
+        self._processors = self._threads(self._process, processors or settings.INTAKE_PROCESSORS)
         self._keepers = self._threads(self._keep, 1)
         self._finished = threading.Event()
 
@@ -79,7 +114,7 @@ class Intake:
         return not self._failed
 
     def _threads(self, target: Callable[[], None], count: int) -> list[threading.Thread]:
-        name = target.__name__.strip("_")
+        name = f"{self._path}-{target.__name__.strip('_')}"
         return [
             threading.Thread(target=self._run, args=[target], name=f"{name}-{n}", daemon=True) for n in range(count)
         ]
@@ -90,6 +125,7 @@ class Intake:
             target()
         except Exception:
             logger.exception("intake thread died")
+            internal_errors.count(Place.INTAKE)
             self._failed = True
             self.stop()
         finally:
@@ -103,11 +139,20 @@ class Intake:
                 continue
             try:
                 received = self._events.receive()
-            except _QUEUE_ERRORS as error:
+            except _SQS_ERRORS as error:
                 logger.warning("queue unreachable", extra={"error": type(error).__name__})
                 self._stopping.wait(_PAUSE_SECONDS)
                 continue
-            self._take_in_hand(received)
+            except DatabaseError as error:
+                if not is_outage(error):
+                    raise
+                self._await_database()
+                continue
+            self._in_hand.take(received)  # all of them first: the buffer may have no room for a while
+            for message in received:
+                self._buffer.put(message)
+            if not received:
+                self._stopping.wait(self._events.pause_seconds)
 
     def _may_receive(self) -> bool:
         """Whether to poll now; waits a moment when not."""
@@ -119,27 +164,16 @@ class Intake:
             drop_connection()
             self._database_is_there.clear()
             return self._database_answers()
-        if killed or self._bytes_in_hand > _MOST_BYTES:
+        if killed or self._in_hand.is_full:
             self._stopping.wait(_PAUSE_SECONDS)
             return False
         return True
-
-    def _take_in_hand(self, received: Sequence[Received]) -> None:
-        keep_at = time.monotonic() + settings.INTAKE_VISIBILITY_TIMEOUT.total_seconds() / 3
-        for message in received:  # all of them first: the buffer may have no room for a while
-            self._in_hand[message.receipt] = keep_at
-        self._count_bytes(received, sign=1)
-        for message in received:
-            self._buffer.put(message)
-
-    def _count_bytes(self, messages: Sequence[Received], *, sign: int) -> None:
-        with self._counting:
-            self._bytes_in_hand += sign * sum(len(message.body) for message in messages)
 
     # --- Processing ------------------------------------------------------------------------------------------
 
     def _process(self) -> None:
         while batch := self._next_batch():
+            self._stopping.wait(self._pace.take(batch).total_seconds())
             self._settle(batch)
 
     def _next_batch(self) -> list[Received]:
@@ -149,7 +183,8 @@ class Intake:
             return []
         batch, size = [first], len(first.body)
         deadline = time.monotonic() + settings.INTAKE_BATCH_WAIT.total_seconds()
-        while len(batch) < settings.INTAKE_BATCH_MESSAGES and size < _BATCH_BYTES:
+        largest = self._pace.largest_batch
+        while len(batch) < largest and size < _BATCH_BYTES:
             try:
                 message = self._buffer.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
@@ -170,7 +205,7 @@ class Intake:
         failures = 0
         while self._may_process():
             try:
-                pipeline.process([Message(received.body, received.sent_at) for received in batch], path=Path.SQS)
+                pipeline.process([Message(received.body, received.sent_at) for received in batch], path=self._path)
             except DatabaseError as error:
                 if not is_outage(error):
                     raise
@@ -204,16 +239,14 @@ class Intake:
         return False
 
     def _dispose(self, action: Callable[[list[str]], int], batch: Sequence[Received]) -> None:
-        """Delete or put back the messages. Those that SQS would not take will come again, which is harmless."""
+        """Delete or put back the messages. Those that the queue would not take will come again, which is harmless."""
         receipts = [received.receipt for received in batch]
         try:
             if failed := action(receipts):
                 logger.warning("messages will come again", extra={"messages": failed})
         except _QUEUE_ERRORS as error:
-            logger.warning("messages will come again", extra={"error": type(error).__name__, "messages": len(batch)})
-        self._count_bytes(batch, sign=-1)
-        for receipt in receipts:
-            self._in_hand.pop(receipt, None)
+            _warn(error, messages=len(batch))
+        self._in_hand.let_go(batch)
 
     # --- While PostgreSQL is away ----------------------------------------------------------------------------
 
@@ -242,17 +275,31 @@ class Intake:
 
     def _keep(self) -> None:
         """Prolong the visibility timeout of what is in hand for long: PostgreSQL is away, or a batch is large."""
-        period = settings.INTAKE_VISIBILITY_TIMEOUT.total_seconds() / 3
-        while not self._finished.wait(timeout=period / 4):
-            now = time.monotonic()
-            due = [receipt for receipt, keep_at in list(self._in_hand.items()) if keep_at <= now]
-            if not due:
+        while not self._finished.wait(timeout=keeping_seconds() / 4):
+            if not (due := self._in_hand.due()):
                 continue
             try:
                 self._events.keep(due)
             except _QUEUE_ERRORS as error:
-                logger.warning("messages may come again", extra={"error": type(error).__name__, "messages": len(due)})
-                continue
-            for receipt in due:
-                if receipt in self._in_hand:
-                    self._in_hand[receipt] = now + period
+                _warn(error, messages=len(due))
+            else:
+                self._in_hand.kept(due)
+
+
+def _warn(error: Exception, *, messages: int) -> None:
+    """Say that the queue did not take a call, and give up a connection to PostgreSQL that may be broken by that."""
+    logger.warning("messages may come again", extra={"error": type(error).__name__, "messages": messages})
+    if isinstance(error, DatabaseError):
+        drop_connection()
+
+
+def of_process() -> "list[Intake]":
+    """Return what one intake process does: a queue each, and when one of them stops or fails, the others stop too.
+
+    The table has few events unless SQS is away, and then the threads for SQS have nothing to do.
+    """
+    stopping = threading.Event()
+    return [
+        Intake(EventQueue(), stopping=stopping),
+        Intake(WaitingEvents(), path=Path.HTTP, receivers=1, processors=1, stopping=stopping),
+    ]

@@ -33,8 +33,25 @@ class Rejection(models.TextChoices):
     TOO_MANY_RECIPIENTS = "too_many_recipients", "more than 10,000 recipients"
     TOO_LARGE = "too_large", "more than 1 MiB"
     BAD_URL = "bad_url", "resource.url leads neither to us nor to an allowed host"
+    FORBIDDEN_SOURCE = "forbidden_source", "the service may not publish under this source"
     ID_COLLISION = "id_collision", "another notification holds the id of one of this event's"
     INTERNAL_ERROR = "internal_error", "the event made the pipeline fail"
+
+
+class WaitingEvent(models.Model):
+    """An event that came by POST /api/v1/events and waits for the intake; gone once it is in the ledger (spec §1)."""
+
+    id = models.BigAutoField(primary_key=True)
+    body = models.TextField(help_text="One CloudEvent as JSON, checked, and cleaned of what PostgreSQL cannot store.")
+    accepted_at = models.DateTimeField(db_default=Now(), help_text="In the role of the SQS SentTimestamp.")
+    taken_until = models.DateTimeField(null=True, help_text="Until then an intake has it in hand.")
+    receives = models.PositiveSmallIntegerField(db_default=0, help_text="By intakes that did not put it back.")
+
+    class Meta:
+        db_table = "waiting_events"
+
+    def __str__(self) -> str:
+        return f"waiting event {self.id}"
 
 
 class ReceivedEvent(models.Model):

@@ -3,12 +3,14 @@
 from django.urls import URLPattern, path
 
 from notifications import api, health
+from notifications.event_api import Events
 
 _NOTIFICATIONS = "api/v1/notifications"
 
 urlpatterns: list[URLPattern] = [
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("api/v1/events", Events.as_view()),
     path(_NOTIFICATIONS, api.NotificationList.as_view()),
     path(f"{_NOTIFICATIONS}/bell", api.Bell.as_view()),
     path(f"{_NOTIFICATIONS}/read-all", api.ReadAll.as_view()),

@@ -12,10 +12,26 @@
         )
     )
 
-Needs boto3 alone. Addresses come from the environment: EVENTS_QUEUE_URL and, away from AWS, SQS_ENDPOINT_URL.
+Needs boto3 alone. Addresses come from the environment: EVENTS_QUEUE_URL and, away from AWS, SQS_ENDPOINT_URL; for the
+way by HTTP while SQS is away, EVENTS_FALLBACK_URL with EVENTS_FALLBACK_TOKEN or EVENTS_FALLBACK_TOKEN_FILE
+(docs/producers.md).
 """
 
-from notifications_producer.client import Producer, PublishFailed, publish, publish_many
+from notifications_producer.breaker import CircuitBreaker
+from notifications_producer.client import Producer, fallback_of_environment, publish, publish_many
 from notifications_producer.events import Event, InvalidEvent, Resource
+from notifications_producer.failures import PublishFailed
+from notifications_producer.fallback import HttpFallback
 
-__all__ = ["Event", "InvalidEvent", "Producer", "PublishFailed", "Resource", "publish", "publish_many"]
+__all__ = [
+    "CircuitBreaker",
+    "Event",
+    "HttpFallback",
+    "InvalidEvent",
+    "Producer",
+    "PublishFailed",
+    "Resource",
+    "fallback_of_environment",
+    "publish",
+    "publish_many",
+]

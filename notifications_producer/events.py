@@ -9,6 +9,7 @@ from typing import Any
 
 MAX_EVENT_BYTES = 1_048_576  # one SQS message
 MAX_RECIPIENTS = 10_000
+MAX_NAME_LENGTH = 255  # characters of type, source and id
 
 
 class InvalidEvent(ValueError):
@@ -44,8 +45,9 @@ class Event:
 
     def __post_init__(self) -> None:
         for name in ("type", "source", "id"):
-            if not getattr(self, name):
-                raise InvalidEvent(f"{name} is empty")
+            text = getattr(self, name)
+            if not isinstance(text, str) or not 1 <= len(text) <= MAX_NAME_LENGTH:
+                raise InvalidEvent(f"{name} must be a text of 1 to {MAX_NAME_LENGTH} characters")
         if isinstance(self.recipients, str) or not 1 <= len(self.recipients) <= MAX_RECIPIENTS:
             raise InvalidEvent(f"recipients must be a list of 1 to {MAX_RECIPIENTS} user ids")
         if self.time.tzinfo is None:
@@ -78,9 +80,12 @@ class Event:
     def as_json(self) -> str:
         """Return the JSON text, ASCII only, so that its length is its size in bytes.
 
-        Raises InvalidEvent when it is larger than one SQS message can be.
+        Raises InvalidEvent when it is larger than one SQS message can be, or holds what JSON has no word for.
         """
-        text = json.dumps(self.as_cloudevent(), separators=(",", ":"))
+        try:
+            text = json.dumps(self.as_cloudevent(), separators=(",", ":"), allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidEvent(f"the event cannot be written as JSON: {error}") from error
         if len(text) > MAX_EVENT_BYTES:
             raise InvalidEvent(f"the event has {len(text)} bytes, more than {MAX_EVENT_BYTES}")
         return text

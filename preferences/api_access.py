@@ -8,13 +8,15 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated, Throttled
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from preferences.authentication import Identity, InvalidToken, authenticate
+from preferences.authentication import Identity, InvalidToken, costs_a_question, identify
 from preferences.models import User
 from preferences.rate_limits import RateLimit
+from preferences.service_tokens import Service
 
 if TYPE_CHECKING:  # the settings name the classes below to APIView, which imports them while it is being made
     from rest_framework.views import APIView
@@ -24,32 +26,39 @@ _SITE_PREFIX: Final = 64  # bits: what one IPv6 customer gets, and may draw addr
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <token>` -> (User, Identity); missing and invalid tokens are 401."""
+    """`Authorization: Bearer <token>` -> (User, Identity) or (Service, None); missing and invalid tokens are 401."""
 
-    def authenticate(self, request: Request) -> tuple[User, Identity]:
-        """Return who calls. Raises NotAuthenticated, Throttled, or AuthenticationUnavailable."""
+    def authenticate(self, request: Request) -> tuple[User, Identity] | tuple[Service, None]:
+        """Return who calls. Raises NotAuthenticated, Throttled, or AuthenticationUnavailable.
+
+        From an address with too many failures the Auth Service is asked about no further token; those that it has
+        answered for still pass.
+        """
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        token, address = token.strip(), counted_address(request.META.get("REMOTE_ADDR") or "")
         try:
             if scheme.lower() != "bearer":
                 raise InvalidToken("none was sent")
-            identity = authenticate(token.strip())
+            if costs_a_question(token) and (wait := FAILED_AUTHENTICATION.look(address)):
+                raise Throttled(wait)
+            caller = identify(token)
         except InvalidToken as error:
-            wait = FAILED_AUTHENTICATION.wait(client_address(request))
+            wait = FAILED_AUTHENTICATION.wait(address)
             raise (Throttled(wait) if wait else NotAuthenticated()) from error
-        return identity.user, identity
+        return (caller, None) if isinstance(caller, Service) else (caller.user, caller)
 
     def authenticate_header(self, request: Request) -> str:
         """Return the WWW-Authenticate header, without which DRF would answer 403."""
         return "Bearer"
 
 
-def client_address(request: Request) -> str:
-    """Return the address that failures are counted for: an IPv4 address, or the /64 network of an IPv6 one.
+def counted_address(client: str) -> str:
+    """Return what a client's failures are counted for: its IPv4 address, or the /64 network of an IPv6 one.
 
     The server in front of Django (uvicorn's `--forwarded-allow-ips`) decides which proxies may name it.
     """
     try:
-        address = ip_address(request.META.get("REMOTE_ADDR") or "")
+        address = ip_address(client)
     except ValueError:
         return "unknown"
     if isinstance(address, IPv6Address) and not address.ipv4_mapped:
@@ -57,7 +66,23 @@ def client_address(request: Request) -> str:
     return str(address)
 
 
-class PerUser(BaseThrottle):
+class IsUser(BasePermission):
+    """Lets people in: every call is theirs unless it says otherwise. A service gets 403."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        """Return whether a user's token came with the request."""
+        return isinstance(request.user, User)
+
+
+class IsService(BasePermission):
+    """Lets producer services in, for the calls that are theirs alone. A user gets 403."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        """Return whether a service's token came with the request."""
+        return isinstance(request.user, Service)
+
+
+class PerCaller(BaseThrottle):
     """Applies the limit that stands at the handler of the call (`api_calls.call`)."""
 
     def __init__(self) -> None:
@@ -67,12 +92,17 @@ class PerUser(BaseThrottle):
         """Count the call, or refuse it."""
         limit: RateLimit | None = getattr(_handler(request, view), "limit", None)
         if limit is not None:
-            self._wait = limit.wait(cast(User, request.user).id.hex)
+            self._wait = limit.wait(_subject(cast(User | Service, request.user)))
         return not self._wait
 
     def wait(self) -> float:
         """Return in how many seconds the refused call may come back."""
         return self._wait
+
+
+def _subject(caller: User | Service) -> str:
+    """Return under what the calls are counted; no service is named like a user id."""
+    return caller.name if isinstance(caller, Service) else caller.id.hex
 
 
 def _handler(request: Request, view: "APIView") -> Any:

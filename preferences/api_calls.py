@@ -6,13 +6,16 @@ from typing import Any, Final, TypeVar, cast
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.views import APIView
 
+from preferences.api_access import IsService
 from preferences.api_errors import MESSAGES, STATUS, ErrorCode
 from preferences.models import User
 from preferences.openapi import ErrorAnswer
 from preferences.rate_limits import RateLimit
+from preferences.service_tokens import Service
 
 _EVERY_CALL: Final = (
     ErrorCode.UNAUTHORIZED,
+    ErrorCode.FORBIDDEN,
     ErrorCode.RATE_LIMITED,
     ErrorCode.INTERNAL_ERROR,
     ErrorCode.UNAVAILABLE,
@@ -53,18 +56,30 @@ class ApiView(APIView):
         return {**super().default_response_headers, "Cache-Control": "private, no-store"}
 
 
+class ServiceView(ApiView):
+    """An address for producer services alone, by their service token."""
+
+    permission_classes = (IsService,)
+
+    @property
+    def service(self) -> Service:
+        """Whose token came with the request."""
+        return cast(Service, self.request.user)
+
+
 def call(
     name: str,
     *,
     per_minute: int,
     answer: Any,
+    status: int = 200,
     takes: Any = None,
     query: type | None = None,
     refuses: Iterable[ErrorCode] = (),
     parameters: Iterable[OpenApiParameter] = (),
 ) -> Callable[[Method], Method]:
-    """Declare a handler: it may be called so often per user, takes a body and a query, and answers with 200; with 204
-    when `answer` is None.
+    """Declare a handler: it may be called so often per caller, takes a body and a query, and answers with `status`;
+    with 204 when `answer` is None.
 
     `refuses` are its own error codes, beside those that every call has. The name counts the calls in Redis and is
     the operation's id in the documentation; the docstring is its text.
@@ -73,7 +88,7 @@ def call(
         operation_id=name,
         request={"application/json": takes} if takes else None,
         parameters=[*([query] if query else []), *parameters, *_HEADERS],
-        responses={200 if answer else 204: answer, **_refusals({*_EVERY_CALL, *refuses})},
+        responses={status if answer else 204: answer, **_refusals({*_EVERY_CALL, *refuses})},
     )
 
     def declare(method: Method) -> Method:

@@ -23,24 +23,31 @@ def json_body(request: Request) -> Any:
     Raises UnsupportedMediaType, or InvalidRequest for what is no JSON or larger than MAX_BODY_BYTES. Not DRF's
     `request.data`, which takes a chunked body for an empty one: a PUT of it would restore every default.
     """
-    body = _bytes(request)
+    body = raw_body(request)
     if not body:
         return {}
-    media_type = (request.content_type or "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise UnsupportedMediaType(media_type)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidRequest({WHOLE_BODY: f"must be JSON (line {error.lineno}, column {error.colno})"}) from error
 
 
-def _bytes(request: Request) -> bytes:
+def raw_body(request: Request, *, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Return the body as it came, which may be empty. Raises UnsupportedMediaType, or InvalidRequest for too large a
+    one."""
+    body = _bytes(request, most_bytes)
+    media_type = (request.content_type or "").partition(";")[0].strip().lower()
+    if body and media_type != "application/json":
+        raise UnsupportedMediaType(media_type)
+    return body
+
+
+def _bytes(request: Request, most: int) -> bytes:
     with contextlib.suppress(RequestDataTooBig):  # Django's own limit is larger
         body: bytes = request.body
-        if len(body) <= MAX_BODY_BYTES:
+        if len(body) <= most:
             return body
-    raise InvalidRequest({WHOLE_BODY: f"must not be larger than {MAX_BODY_BYTES} bytes"})
+    raise InvalidRequest({WHOLE_BODY: f"must not be larger than {most} bytes"})
 
 
 class Query(serializers.Serializer[Any]):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from redis import RedisError
 
 from preferences import redis_client
+from telemetry import metrics
+from telemetry.metrics import Metric, Tag
 
 logger = logging.getLogger(__name__)
 
@@ -16,13 +18,17 @@ _TIMEOUT_SECONDS = 0.25  # a request waits for Redis no longer; it can do withou
 # A list holds the instants of the last N calls that were let through, in microseconds of Redis' own clock. One more
 # may pass when the N-th last is a window old: a sliding window, at the cost of one look. Refused calls leave no trace.
 # Answers the microseconds to wait, 0 when the call may pass.
+# With counting off it only looks.
 _ADMIT = """
-local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local limit, window, counts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local nth_last = redis.call('LINDEX', KEYS[1], -limit)
 if nth_last and nth_last + window > now then
   return nth_last + window - now
+end
+if not counts then
+  return 0
 end
 redis.call('RPUSH', KEYS[1], string.format('%.0f', now))
 redis.call('LTRIM', KEYS[1], -limit, -1)
@@ -38,21 +44,36 @@ class RateLimit:
     call: str
     per_minute: int
 
+    def __post_init__(self) -> None:
+        metrics.allow(Tag.CALL, [self.call])
+
     def wait(self, subject: str) -> float:
         """Count one call of `subject`, or return the seconds after which it may come back.
 
         Redis gone: everybody passes (spec §2), and the log says how many did.
         """
+        return self._ask(subject, counts=True)
+
+    def look(self, subject: str) -> float:
+        """Return what `wait` would, and count nothing."""
+        return self._ask(subject, counts=False)
+
+    def _ask(self, subject: str, *, counts: bool) -> float:
         if _outage.lasts():
-            return 0.0
+            return self._pass_unlimited()
         key, window = f"rate:{self.call}:{subject}", WINDOW_SECONDS * 1_000_000
         try:
-            wait = redis_client.client(timeout=_TIMEOUT_SECONDS).eval(_ADMIT, 1, key, str(self.per_minute), str(window))
+            redis = redis_client.client(timeout=_TIMEOUT_SECONDS)
+            wait = redis.eval(_ADMIT, 1, key, str(self.per_minute), str(window), str(int(counts)))
         except RedisError as error:
             _outage.begin(error)
-            return 0.0
+            return self._pass_unlimited()
         _outage.end()
         return int(wait) / 1_000_000
+
+    def _pass_unlimited(self) -> float:
+        metrics.count(Metric.REQUESTS_UNLIMITED, call=self.call)
+        return 0.0
 
 
 class _Outage:

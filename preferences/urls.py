@@ -6,9 +6,11 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 from preferences import unsubscribe, unsubscribe_page
 from preferences.api import Preferences
 from preferences.push_tokens_api import PushToken, PushTokens
+from preferences.rollout_api import Rollout
 
 urlpatterns: list[URLPattern] = [
     path("api/v1/notifications/preferences", Preferences.as_view()),
+    path("api/v1/rollout", Rollout.as_view()),
     path("api/v1/push-tokens", PushTokens.as_view()),
     path("api/v1/push-tokens/<path:device_id>", PushToken.as_view()),  # any printable ASCII, a slash too
     path(f"{unsubscribe.PATH}<str:token>", unsubscribe_page.page),

@@ -11,9 +11,15 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 
 from notifications import health, inbox
+from notifications_producer import Event as Published
+from notifications_producer import Resource
 from preferences.authentication import issue_token
+from tests.cloudevents import event_for
 from tests.notifications.rows import NOON, stored
+from tests.preferences.services import service
 from tests.rest import NOTIFICATIONS, PREFERENCES, PUSH_TOKENS, Caller, details, refusal
+
+EVENTS, ROLLOUT = "/api/v1/events", "/api/v1/rollout"
 
 CALLS = [
     ("GET", NOTIFICATIONS),
@@ -28,6 +34,8 @@ CALLS = [
     ("PUT", PREFERENCES),
     ("POST", PUSH_TOKENS),
     ("DELETE", f"{PUSH_TOKENS}/phone"),
+    ("POST", EVENTS),
+    ("POST", ROLLOUT),
 ]
 _IN_PATH = {"ntf_0": "{notification_id}", "phone": "{device_id}"}
 
@@ -249,8 +257,8 @@ def test_every_call_documents_its_token_and_its_refusals(document):
     for path, calls in document["paths"].items():
         for call in calls.values():
             assert call["security"] == [{"bearer": []}], path
-            assert {"401", "429", "500", "503"} <= call["responses"].keys(), path
-            assert {"200", "204"} & call["responses"].keys(), path
+            assert {"401", "403", "429", "500", "503"} <= call["responses"].keys(), path
+            assert {"200", "202", "204"} & call["responses"].keys(), path
 
 
 def test_answers_are_as_documented(document, alice, bob):
@@ -276,6 +284,22 @@ def test_a_registration_is_as_documented(document, alice):
     phone = {"platform": "android", "token": "t", "device_id": "phone"}
     check(document, PUSH_TOKENS, "post", Caller(alice).post(PUSH_TOKENS, phone))
     check(document, PUSH_TOKENS, "post", Caller(alice).post(PUSH_TOKENS, {}))
+
+
+def test_the_answers_to_services_are_as_documented(document, alice, settings):
+    settings.SERVICE_TOKEN_SOURCES = {"tasks": ["/services/tasks"]}
+    check(document, EVENTS, "post", service().post(EVENTS, [event_for(alice), event_for(alice, source="/elsewhere")]))
+    check(document, EVENTS, "post", service().post(EVENTS, []))
+    check(document, EVENTS, "post", Caller(alice).post(EVENTS, event_for(alice)))
+    check(document, ROLLOUT, "post", service().post(ROLLOUT, {"users": [str(alice.id)]}))
+    check(document, ROLLOUT, "post", service().post(ROLLOUT, {}))
+
+
+def test_what_a_producer_sends_is_as_documented(document, alice):
+    schema = document["paths"][EVENTS]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    event = Published(type="mentioned", source="/services/docs", recipients=[alice.id], resource=Resource("page", "1"))
+    jsonschema.Draft202012Validator(schema).validate(event.as_cloudevent())
+    jsonschema.Draft202012Validator(schema).validate([event.as_cloudevent()])
 
 
 def test_refusals_are_as_documented(document, alice):

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from notifications.events import Event, Rejected, read_message
+from notifications.events import MAX_MESSAGE_BYTES, Event, Rejected, read_message
 from notifications.models import Rejection
 from tests.cloudevents import cloudevent
 
@@ -201,3 +201,17 @@ def test_a_deep_neighbour_of_an_escaped_emoji_is_rejected_alone():
     good = json.dumps(cloudevent(data={"resource": {"type": "task", "id": "t", "title": "party 🎉"}}))
     assert "\\ud83c" in good
     assert [type(entry) for entry in read(f"[{good}, {deep}, {good}]")] == [Event, Event, Rejected]
+
+
+def test_all_the_events_that_a_message_has_room_for_are_read():
+    shortest = {"specversion": "1.0", "id": "1", "source": "a", "type": "mentioned", "data": {"recipients": ["x"]}}
+    text = json.dumps(shortest, separators=(",", ":"))
+    count = MAX_MESSAGE_BYTES // (len(text) + 1)
+    events = read(f"[{','.join([text] * count)}]")
+    assert (len(events), {type(entry) for entry in events}) == (count, {Event})
+
+
+def test_more_parts_than_events_have_room_are_rejected_as_one():
+    [rejected] = read(f"[{','.join('1' * 500_000)}]")
+    assert (rejected.reason, rejected.event_id) == (Rejection.WRONG_SHAPE, "")
+    assert "500000" in rejected.detail

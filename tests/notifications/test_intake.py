@@ -1,5 +1,6 @@
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -13,7 +14,7 @@ from devstack.waiting import wait_until
 from notifications.event_queue import Depth
 from notifications.intake import Intake
 from notifications.models import Notification, ReceivedEvent, RejectedEvent
-from preferences import rollout
+from preferences import release, rollout
 from tests.cloudevents import event_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -169,3 +170,34 @@ def test_a_server_that_takes_no_writes_is_waited_for(queue, alice):
             send(queue, event_for(alice))
             assert not soon(lambda: RejectedEvent.objects.exists() or is_empty(queue), seconds=3)
         assert soon(stored(1))
+
+
+# --- After a release -----------------------------------------------------------------------------------------
+
+
+def test_what_piled_up_comes_in_slowly_at_first_and_all_of_it(queue, alice, settings, monkeypatch):
+    monkeypatch.setattr(release, "EVENTS_PER_SECOND", 50.0)
+    settings.RELEASE_RAMP = timedelta(seconds=20)
+    turn(kill_switch=True)
+    send(queue, *(event_for(alice, id=str(n)) for n in range(300)))
+    with running(queue):
+        assert not soon(stored(300), seconds=2)
+        turn(kill_switch=False)
+        assert soon(lambda: Notification.objects.exists())
+        first, began = Notification.objects.count(), time.monotonic()
+        assert soon(stored(300), seconds=30)
+    assert first < 150
+    assert time.monotonic() - began > 1
+    assert is_empty(queue)
+
+
+def test_a_stop_does_not_wait_for_the_ramp(queue, alice, settings):
+    settings.RELEASE_RAMP = timedelta(hours=1)
+    turn(kill_switch=True)
+    send(queue, *(event_for(alice, id=str(n)) for n in range(300)))
+    began = time.monotonic()
+    with running(queue):
+        turn(kill_switch=False)
+        assert soon(lambda: Notification.objects.exists())
+    assert time.monotonic() - began < 30
+    assert soon(lambda: queue.depth().waiting == 300 - Notification.objects.count())

@@ -33,6 +33,12 @@ def test_the_call_after_the_last_has_to_wait_for_what_is_left_of_the_minute(limi
     assert 50 < waits[30] <= 60
 
 
+def test_a_look_says_how_long_to_wait_and_counts_nothing(limit, subject):
+    assert [limit.look(subject) for _ in range(2 * limit.per_minute)] == [0.0] * 2 * limit.per_minute
+    assert {limit.wait(subject) for _ in range(limit.per_minute)} == {0.0}
+    assert 59 < limit.look(subject) <= 60
+
+
 def test_exactly_the_limit_passes_when_many_threads_call_at_once(limit, subject):
     with ThreadPoolExecutor(20) as threads:
         waits = list(threads.map(lambda _: limit.wait(subject), range(200)))

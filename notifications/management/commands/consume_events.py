@@ -3,17 +3,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notifications.event_queue import EventQueue
-from notifications.intake import Intake
+from notifications import intake
 
 
 class Command(BaseCommand):
-    help = "Take events from the queue to the inboxes and open bells until SIGTERM; what is in hand is finished first."
+    help = (
+        "Take events, from SQS and from POST /api/v1/events, to the inboxes and open bells until SIGTERM; "
+        "what is in hand is finished first."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        intake = Intake(EventQueue())
+        intakes = intake.of_process()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: intake.stop())
-        intake.start()
-        if not intake.join():
+            signal.signal(number, lambda *_: intakes[0].stop())  # and with it the others
+        for each in intakes:
+            each.start()
+        if not all(each.join() for each in intakes):
             raise CommandError("A thread died; its error is in the log.")

@@ -1,17 +1,29 @@
 import json
-from typing import Any
+from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from notifications.event_queue import EventQueue
-from notifications_producer import Event, InvalidEvent, Producer, PublishFailed, Resource
+from notifications_producer import (
+    Event,
+    HttpFallback,
+    InvalidEvent,
+    Producer,
+    PublishFailed,
+    Resource,
+    fallback_of_environment,
+)
+from preferences.authentication import issue_service_token
 from preferences.catalog import CATALOG
 from preferences.models import User
 
+_SERVICE: Final = "shell"  # in SERVICE_TOKEN_SOURCES, with the default source
+
 
 class Command(BaseCommand):
-    help = "Publish an event to the queue, as a producer service would."
+    help = "Publish an event to SQS, or over HTTP when SQS is away, as a producer service would."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("type", choices=CATALOG, help="what happened")
@@ -43,8 +55,27 @@ class Command(BaseCommand):
 
 def _producer() -> Producer:
     return Producer(
-        queue_url=EventQueue().url, endpoint_url=settings.SQS_ENDPOINT_URL or None, region=settings.AWS_REGION
+        queue_url=_queue_url(),
+        endpoint_url=settings.SQS_ENDPOINT_URL or None,
+        region=settings.AWS_REGION,
+        fallback=fallback_of_environment() or _own_fallback(),
     )
+
+
+def _queue_url() -> str:
+    try:
+        return EventQueue().url
+    except (ClientError, BotoCoreError) as error:
+        raise CommandError(
+            f"SQS does not tell the queue's address ({type(error).__name__}): EVENTS_QUEUE_URL may say it."
+        ) from error
+
+
+def _own_fallback() -> HttpFallback | None:
+    """Return the way over our own web process, for which a token can be signed in development alone."""
+    if not (settings.DEMO or settings.DEBUG):
+        return None
+    return HttpFallback(f"{settings.PUBLIC_URL}/api/v1/events", token=lambda: issue_service_token(_SERVICE))
 
 
 def _user_id(text: str) -> str:
