@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from preferences.api_access import counted_address
+
 Scope = Mapping[str, Any]
 
 BEARER: Final = "bearer"
@@ -30,6 +32,12 @@ def credentials(scope: Scope) -> Credentials:
     is_pair = len(offered) == 2 and offered[0] == BEARER
     token = _token_of_header(scope) or (offered[1] if is_pair else "")
     return Credentials(token, subprotocol=BEARER if BEARER in offered else None)
+
+
+def client_address(scope: Scope) -> str:
+    """Return what this client's failures are counted for, over REST and here alike."""
+    host, _ = scope.get("client") or ("", 0)
+    return counted_address(host)
 
 
 def _token_of_header(scope: Scope) -> str:

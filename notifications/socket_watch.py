@@ -9,9 +9,12 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError
 
 from notifications import socket_places
+from notifications.socket_revocation import CheckedSocket, RevocationWatch
 from notifications.socket_threads import in_thread
 from preferences import rollout
 from preferences.rollout import Rollout
+from telemetry import metrics
+from telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
@@ -19,28 +22,25 @@ _EVERY_SECONDS: Final = 1.0
 _RENEW_EVERY_SECONDS: Final = socket_places.LEASE_SECONDS / 3
 
 
-class WatchedSocket(Protocol):
+class WatchedSocket(CheckedSocket, Protocol):
     """A socket as the watch sees it."""
 
     user_id: UUID
-    expires_at: float  # seconds since the epoch
     place: socket_places.Place
     is_enabled: bool  # what the bell has been told
-
-    def expire(self) -> None:
-        """Its token has expired; said again until it is closed."""
 
     def turn(self, *, is_enabled: bool) -> None:
         """The flag or the switch has turned for its user."""
 
 
 class SocketWatch:
-    """Looks after the open sockets: expired tokens, flag and switch, their places among the user's."""
+    """Looks after the open sockets: expired and revoked tokens, flag and switch, their places among the user's."""
 
     def __init__(self) -> None:
         self._sockets: dict[WatchedSocket, float] = {}  # each with when to renew its place (monotonic)
         self._rollout: Rollout | None = None  # as all sockets know it
         self._task: asyncio.Task[None] | None = None
+        self._revocations = RevocationWatch()
         self._is_troubled = False
 
     def add(self, socket: WatchedSocket) -> None:
@@ -57,17 +57,20 @@ class SocketWatch:
     async def _watch(self) -> None:
         while self._sockets:
             await asyncio.sleep(_EVERY_SECONDS)
+            metrics.gauge(Metric.SOCKETS_OPEN, len(self._sockets))
             try:
                 await self._look()
                 self._is_troubled = False
             except Exception as error:  # whatever it is, the sockets still need their watch
                 self._log_trouble(error)
+        metrics.gauge(Metric.SOCKETS_OPEN, 0)
         self._task = None
 
     async def _look(self) -> None:
         self._expire()
         await self._renew_places()
         await self._tell_turned()
+        self._revocations.look(self._sockets)
 
     def _expire(self) -> None:
         now = time.time()

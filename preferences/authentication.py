@@ -1,23 +1,34 @@
-"""Bearer token -> User, for REST and WebSocket alike (spec §2 "Auth")."""
+"""Bearer token -> user or service, for REST and WebSocket alike (spec §2 "Auth").
 
+A token is vouched for by its signature or, when an introspection URL is set, by the Auth Service's word alone.
+"""
+
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 import jwt
 from django.conf import settings
 from django.utils import timezone
 
-from preferences import user_ids
+from preferences import introspection, service_tokens, user_ids
+from preferences.claims import Claims
+from preferences.introspection import IntrospectionUnavailable
+from preferences.introspection_answer import InactiveToken
 from preferences.key_set import KeySet, KeySetUnavailable
 from preferences.models import User
+from preferences.service_tokens import Service
 
 SYMMETRIC = "HS256"
 ASYMMETRIC = frozenset({"RS256", "ES256"})
 _REQUIRED_CLAIMS = ["exp", "iss", "aud", "sub"]
 _LONGEST_TOKEN = 8192  # characters
+_ISSUED_FOR = timedelta(hours=12)
+_BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750, section 2.1
 
 
 class InvalidToken(Exception):
@@ -29,7 +40,7 @@ class AuthenticationUnavailable(Exception):
 
 
 class CannotIssueTokens(Exception):
-    """Tokens come from the Auth Service here; only a shared secret (HS256) lets us sign one."""
+    """Tokens come from the Auth Service here; only where its secret (HS256) is ours too may we sign one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +52,68 @@ class Identity:
 
 
 def authenticate(token: str) -> Identity:
-    """Return whose token this is. Raises InvalidToken, or AuthenticationUnavailable."""
-    claims = _verified_claims(token)
-    user_id = user_ids.parse(claims["sub"])
-    if user_id is None:
-        raise InvalidToken("its subject is no user id")
-    user = User.objects.defer("password", "push_tokens").filter(id=user_id, is_active=True).first()
-    if user is None:
-        raise InvalidToken("nobody's")
-    return Identity(user, _expiry(claims))
+    """Return whose token this is; a service's is nobody's here. Raises InvalidToken, or AuthenticationUnavailable."""
+    return user_of(verify(token))
 
 
-def issue_token(user: User, *, lifetime: timedelta = timedelta(hours=12)) -> str:
-    """Sign a token as the Auth Service would. Raises CannotIssueTokens unless tokens are signed with HS256."""
-    if settings.JWT_ALGORITHM != SYMMETRIC or not settings.JWT_SECRET:
+def identify(token: str) -> Identity | Service:
+    """Return the user or the service whose token this is. Raises InvalidToken, or AuthenticationUnavailable."""
+    return whose(verify(token))
+
+
+def verify(token: str) -> Claims:
+    """Return what the token says, checked. Raises InvalidToken, or AuthenticationUnavailable.
+
+    It may wait for the Auth Service, and never for PostgreSQL.
+    """
+    if len(token) > _LONGEST_TOKEN:
+        raise InvalidToken("too long")
+    return _introspected(token) if settings.AUTH_INTROSPECTION_URL else _decoded(token)
+
+
+def costs_a_question(token: str) -> bool:
+    """Whether to verify this token would put a question to the Auth Service."""
+    return bool(settings.AUTH_INTROSPECTION_URL) and _may_be_asked(token) and not introspection.knows(token)
+
+
+def user_of(claims: Claims) -> Identity:
+    """Return the user that verified claims speak for. Raises InvalidToken."""
+    caller = whose(claims)
+    if isinstance(caller, Service):
+        raise InvalidToken("a service's")
+    return caller
+
+
+def whose(claims: Claims) -> Identity | Service:
+    """Return the user or the service that verified claims speak for. Raises InvalidToken.
+
+    A subject that is a user's id means that user, whatever the token's scope.
+    """
+    user_id = user_ids.parse(claims.subject)
+    if user_id is not None:
+        return Identity(_active_user(user_id), claims.expires_at)
+    service = service_tokens.read(claims)
+    if service is None:
+        raise InvalidToken("its subject is neither a user id nor a service that may publish")
+    return service
+
+
+def issue_token(user: User, *, lifetime: timedelta = _ISSUED_FOR) -> str:
+    """Sign a token as the Auth Service would. Raises CannotIssueTokens where an HS256 signature is not what counts."""
+    return _sign({"sub": user_ids.show(user.id)}, lifetime)
+
+
+def issue_service_token(name: str, *, lifetime: timedelta = _ISSUED_FOR) -> str:
+    """Sign a service's token, likewise."""
+    return _sign({"sub": name, "scope": service_tokens.SCOPE}, lifetime)
+
+
+def _sign(subject: Mapping[str, Any], lifetime: timedelta) -> str:
+    if settings.AUTH_INTROSPECTION_URL or settings.JWT_ALGORITHM != SYMMETRIC or not settings.JWT_SECRET:
         raise CannotIssueTokens
     now = timezone.now()
     claims = {
-        "sub": user_ids.show(user.id),
+        **subject,
         "iss": settings.JWT_ISSUER,
         "aud": settings.JWT_AUDIENCE,
         "iat": now,
@@ -67,14 +122,34 @@ def issue_token(user: User, *, lifetime: timedelta = timedelta(hours=12)) -> str
     return jwt.encode(claims, settings.JWT_SECRET, algorithm=SYMMETRIC)
 
 
-def _verified_claims(token: str) -> Mapping[str, Any]:
+def _active_user(user_id: UUID) -> User:
+    user = User.objects.defer("password", "push_tokens").filter(id=user_id, is_active=True).first()
+    if user is None:
+        raise InvalidToken("nobody's")
+    return user
+
+
+def _may_be_asked(token: str) -> bool:
+    return len(token) <= _LONGEST_TOKEN and _BEARER.fullmatch(token) is not None
+
+
+def _introspected(token: str) -> Claims:
+    if not _may_be_asked(token):  # not worth a question
+        raise InvalidToken("not of a token's form")
+    try:
+        return introspection.ask(token)
+    except InactiveToken as error:
+        raise InvalidToken(str(error)) from error
+    except IntrospectionUnavailable as error:
+        raise AuthenticationUnavailable(str(error)) from error
+
+
+def _decoded(token: str) -> Claims:
     """Check signature, issuer, audience and times. The algorithm is ours, whatever the header says."""
     if not (settings.JWT_ISSUER and settings.JWT_AUDIENCE):
         raise AuthenticationUnavailable("JWT_ISSUER and JWT_AUDIENCE are not set")
-    if len(token) > _LONGEST_TOKEN:
-        raise InvalidToken("too long")
     try:
-        return jwt.decode(
+        claims = jwt.decode(
             token,
             _key(token),
             algorithms=[settings.JWT_ALGORITHM],
@@ -84,6 +159,7 @@ def _verified_claims(token: str) -> Mapping[str, Any]:
         )
     except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:  # the last three: odd JSON inside
         raise InvalidToken(type(error).__name__) from error
+    return Claims(claims["sub"], claims.get("scope"), _expiry(claims))
 
 
 def _expiry(claims: Mapping[str, Any]) -> datetime:

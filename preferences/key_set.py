@@ -6,8 +6,8 @@ from typing import Any, Final
 import jwt
 
 _TIMEOUT_SECONDS: Final = 3
-_KEPT_SECONDS: Final = 300
-_UNKNOWN_KEY_SECONDS: Final = 60  # an unknown key id may be a new key: look again, but no more often than this
+_KEPT_SECONDS: Final = 300  # so long a key that the Auth Service takes back still counts
+_UNKNOWN_KEY_SECONDS: Final = 10  # an unknown key id may be a new key: look again at once, but no more often than this
 _OUTAGE_SECONDS: Final = 5  # after a failure, how long nobody waits for the Auth Service again
 
 
@@ -16,11 +16,20 @@ class KeySetUnavailable(Exception):
 
 
 class KeySet(jwt.PyJWKClient):
-    """Keeps the keys for five minutes. While the Auth Service is away, only one request in five seconds waits."""
+    """Keeps the keys for five minutes. While the Auth Service is away, it is asked once in five seconds."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, lifespan=_KEPT_SECONDS, timeout=_TIMEOUT_SECONDS, cooldown_duration=_UNKNOWN_KEY_SECONDS)
         self._ask_again_at = 0.0
+
+    def get_signing_key(self, kid: str) -> jwt.PyJWK:
+        """Return the key with this id. Raises PyJWKClientError when there is none, or KeySetUnavailable.
+
+        PyJWT has all threads wait while one fetches; a key that is known and young enough needs no fetching.
+        """
+        kept = self.jwk_set_cache.get() if self.jwk_set_cache else None
+        known = [key for key in kept.keys if key.public_key_use in ("sig", None)] if kept else []
+        return self.match_kid(known, kid) or super().get_signing_key(kid)
 
     def fetch_data(self) -> Any:
         """Fetch the key set. Raises KeySetUnavailable."""

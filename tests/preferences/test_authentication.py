@@ -4,7 +4,8 @@ import http.server
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
@@ -15,11 +16,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from devstack.waiting import wait_until
 from preferences import authentication, user_ids
-from preferences.authentication import AuthenticationUnavailable, CannotIssueTokens, InvalidToken, authenticate
+from preferences.authentication import AuthenticationUnavailable, CannotIssueTokens, InvalidToken, authenticate, verify
+from preferences.checks import check_key_set
 
 pytestmark = pytest.mark.django_db
 RSA_KEY = rsa.generate_private_key(65537, 2048)
+NEXT_RSA_KEY = rsa.generate_private_key(65537, 2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -134,6 +138,7 @@ class AuthService(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Publish)
         self.keys: list[dict] = []
         self.asked = 0
+        self.answering = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -145,6 +150,10 @@ class _Publish(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked += 1
+        with self.server.answering:
+            self._publish()
+
+    def _publish(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps({"keys": self.server.keys}).encode())
@@ -168,6 +177,18 @@ def auth_service(settings) -> Iterator[AuthService]:
         yield service
         service.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def later(monkeypatch) -> Callable[[float], None]:
+    """Lets so many seconds pass at once, for whoever measures by the monotonic clock."""
+    before, passed = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: before() + passed[0])
+
+    def wait(seconds: float) -> None:
+        passed[0] += seconds
+
+    return wait
 
 
 @pytest.mark.parametrize(("algorithm", "key", "key_id"), [("RS256", RSA_KEY, "rsa"), ("ES256", EC_KEY, "ec")])
@@ -202,22 +223,61 @@ def test_our_public_key_is_no_shared_secret(settings, auth_service, alice):
         authenticate(f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}")
 
 
-def test_unknown_key_ids_do_not_make_us_ask_again_within_a_minute(settings, auth_service, alice):
+def test_unknown_key_ids_do_not_make_us_ask_again_within_ten_seconds(settings, auth_service, alice, later):
     for number in range(5):
         with pytest.raises(InvalidToken):
             authenticate(signed(settings, alice, key=RSA_KEY, algorithm="RS256", headers={"kid": str(number)}))
+        later(1.9)
     assert auth_service.asked == 1
 
 
-def test_a_new_key_is_found_after_a_minute(settings, auth_service, alice, monkeypatch):
-    token = signed(settings, alice, key=EC_KEY, algorithm="ES256", headers={"kid": "new"})
-    settings.JWT_ALGORITHM = "ES256"
+def test_a_new_key_is_found_at_once(settings, auth_service, alice, later):
+    old = signed(settings, alice, key=RSA_KEY, algorithm="RS256", headers={"kid": "rsa"})
+    new = signed(settings, alice, key=NEXT_RSA_KEY, algorithm="RS256", headers={"kid": "next"})
+    authenticate(old)
+    later(11)
+    auth_service.keys.append(published(NEXT_RSA_KEY, key_id="next"))
+    assert {authenticate(token).user for token in (new, old, new)} == {alice}
+    assert auth_service.asked == 2
+
+
+def test_a_new_key_that_came_just_after_the_others_is_found_after_ten_seconds(settings, auth_service, alice, later):
+    token = signed(settings, alice, key=NEXT_RSA_KEY, algorithm="RS256", headers={"kid": "next"})
     with pytest.raises(InvalidToken):
         authenticate(token)
-    auth_service.keys.append(published(EC_KEY, key_id="new"))
-    before = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: before() + 61)
+    auth_service.keys.append(published(NEXT_RSA_KEY, key_id="next"))
+    later(11)
     assert authenticate(token).user == alice
+
+
+def test_a_key_that_is_taken_back_counts_for_five_minutes_at_most(settings, auth_service, alice, later):
+    token = signed(settings, alice, key=RSA_KEY, algorithm="RS256", headers={"kid": "rsa"})
+    authenticate(token)
+    auth_service.keys.pop(0)
+    later(299)
+    assert authenticate(token).user == alice
+    later(2)
+    with pytest.raises(InvalidToken):
+        authenticate(token)
+
+
+def test_who_names_a_known_key_does_not_wait_for_an_unknown_one(settings, auth_service, alice, later):
+    known = signed(settings, alice, key=RSA_KEY, algorithm="RS256", headers={"kid": "rsa"})
+    authenticate(known)
+    later(11)
+    with ThreadPoolExecutor(1) as elsewhere, auth_service.answering:  # who asks now waits
+        unknown = elsewhere.submit(verify, signed(settings, alice, key=EC_KEY, algorithm="ES256", headers={"kid": "x"}))
+        assert wait_until(lambda: auth_service.asked == 2, seconds=2)
+        assert authenticate(known).user == alice
+        assert not unknown.done()
+    assert isinstance(unknown.exception(), InvalidToken)
+
+
+def test_a_key_for_encryption_signs_nothing(settings, auth_service, alice):
+    auth_service.keys.append({**published(NEXT_RSA_KEY, key_id="next"), "use": "enc"})
+    authenticate(signed(settings, alice, key=RSA_KEY, algorithm="RS256", headers={"kid": "rsa"}))
+    with pytest.raises(InvalidToken):
+        authenticate(signed(settings, alice, key=NEXT_RSA_KEY, algorithm="RS256", headers={"kid": "next"}))
 
 
 @pytest.mark.parametrize("keys", [None, [], [{"kty": "?"}]])
@@ -234,6 +294,22 @@ def test_while_the_auth_service_is_away_nobody_waits_for_it_again(settings, auth
         with pytest.raises(AuthenticationUnavailable):
             authenticate(token)
     assert auth_service.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("", []),
+        ("https://auth.example.com/.well-known/jwks.json", []),
+        ("http://127.0.0.1:8080/jwks.json", []),
+        ("http://auth.example.com/.well-known/jwks.json", ["preferences.E007"]),
+        ("file:///etc/keys.json", ["preferences.E007"]),
+        ("auth.example.com", ["preferences.E007"]),
+    ],
+)
+def test_keys_are_fetched_where_nobody_can_change_them(settings, url, found):
+    settings.JWT_JWKS_URL = url
+    assert [problem.id for problem in check_key_set()] == found
 
 
 def test_only_a_shared_secret_lets_us_issue_tokens(auth_service, alice):
