@@ -18,12 +18,15 @@ from django.db import connection, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
-from delivery import dispatch, recipients
+from delivery import delivery_metrics, dispatch, recipients
 from delivery.dispatch import Due
 from delivery.models import Delivery, State
 from delivery.recheck import decide_again
+from preferences import rollout
 from preferences.catalog import Channel
 from preferences.decisions import Decision, Outcome
+from telemetry import metrics
+from telemetry.metrics import Metric
 
 _USERS: Final = 500  # whose digests are made in one transaction
 _ITEMS: Final = 5_000  # whose choices are looked at again in one transaction
@@ -46,7 +49,12 @@ class Period:
 
 
 def collect() -> int:
-    """Make every digest that is due, late ones too, and call workers for them; return how many."""
+    """Make every digest that is due, late ones too, and call workers for them; return how many.
+
+    Under the kill switch none is made: what comes due meanwhile goes into one mail a user after its release.
+    """
+    if rollout.current().is_killed:
+        return 0
     reconsider()
     count = 0
     periods = _due_periods(timezone.now())
@@ -54,6 +62,7 @@ def collect() -> int:
         due = _make(some)
         dispatch.wake(due)
         count += len(due)
+        metrics.count(Metric.DIGESTS_MADE, len(due))
     return count
 
 
@@ -80,7 +89,8 @@ def _move(delivery: Delivery, decision: Decision, now: datetime) -> None:
     """Hold until the new time. For those who want mail at once now, one last digest is due."""
     mine = Delivery.objects.filter(id=delivery.id, state=State.HELD, digest=None)
     if decision.outcome is Outcome.SUPPRESS:
-        mine.update(state=State.SUPPRESSED, reason=decision.reason, updated_at=now)
+        if mine.update(state=State.SUPPRESSED, reason=decision.reason, updated_at=now):
+            delivery_metrics.suppressed(delivery, decision.reason)
     else:
         mine.update(due_at=decision.until or now, updated_at=now)
 

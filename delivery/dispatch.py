@@ -1,6 +1,7 @@
 """Putting deliveries on record, in the caller's transaction, and calling workers for them after its commit."""
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from delivery.models import Delivery, State
 from delivery.sqs import SqsClient
 from preferences.catalog import Channel
 from preferences.decisions import Reason
+from telemetry import metrics
+from telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +97,35 @@ def record(deliveries: Sequence[NewDelivery]) -> list[Due]:
         return [Due(id_, Channel(channel)) for id_, channel, state in cursor.fetchall() if state == State.PENDING]
 
 
+class Respite:
+    """Leaves SQS alone for a while after a call that failed.
+
+    While SQS is away events come over HTTP, and must not wait in every batch for the timeout of a call to the workers,
+    who hear nothing anyway.
+    """
+
+    _SECONDS: Final = 10.0
+
+    def __init__(self) -> None:
+        self._ends_at = 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether to call nobody just now."""
+        return time.monotonic() < self._ends_at
+
+    def begin(self) -> None:
+        """A call has failed."""
+        self._ends_at = time.monotonic() + self._SECONDS
+
+
+_respite = Respite()
+
+
 def wake(due: Iterable[Due]) -> None:
     """Call workers, one task a chunk and channel. A call that is lost is repeated by the sweeper within a minute."""
+    if _respite.lasts:
+        return
     by_channel: dict[Channel, list[int]] = defaultdict(list)
     for delivery in due:
         by_channel[delivery.channel].append(delivery.id)
@@ -107,25 +137,27 @@ def wake(due: Iterable[Due]) -> None:
                 )
             except (BrokerError, BotoCoreError, ClientError, OSError) as error:
                 logger.warning("no worker called", extra={"channel": channel, "error": type(error).__name__})
-                break
+                metrics.count(Metric.WORKERS_NOT_CALLED, channel=channel)
+                _respite.begin()
+                return
 
 
 def cancel(notification_ids: Collection[str]) -> None:
     """Take back what still waits of these notifications, since they were read.
 
-    What a worker has in hand is marked, so that no later attempt sends it.
+    What a worker has in hand, or what failed, is marked, so that no later attempt and no retry sends it.
     """
     of_these = Delivery.objects.filter(notification_id__in=notification_ids)
     waiting = of_these.filter(state__in=[State.HELD, State.PENDING])
     waiting.update(state=State.SUPPRESSED, reason=Reason.ALREADY_READ, updated_at=timezone.now())
-    of_these.filter(state=State.SENDING).update(reason=Reason.ALREADY_READ)
+    of_these.filter(state__in=[State.SENDING, State.FAILED]).update(reason=Reason.ALREADY_READ)
 
 
 def restore(notification_ids: Collection[str]) -> None:
     """Take `cancel` back, since they are unread again. What is too old by now is found so before it is sent."""
     now = timezone.now()
     cancelled = Delivery.objects.filter(notification_id__in=notification_ids, reason=Reason.ALREADY_READ)
-    cancelled.filter(state=State.SENDING).update(reason="")
+    cancelled.filter(state__in=[State.SENDING, State.FAILED]).update(reason="")
     back = cancelled.filter(state=State.SUPPRESSED, digest=None)
     held = Q(channel=Channel.EMAIL, attempts=0, due_at__gt=now)
     back.filter(held).update(state=State.HELD, reason="", updated_at=now)

@@ -3,18 +3,22 @@
 A lane is named by its channel, or, where a channel has several providers, by channel and provider: `push:ios`.
 
 How fast it is, is a token bucket: settings.OUTBOUND_PER_SECOND fills it, a throttle halves what flows in, and every
-RECOVERY without another throttle doubles it again. Kept in Redis and forgotten with it: then every worker finds out
-for itself.
+RECOVERY without another throttle doubles it again. After a release of the kill switch a ramp fills it, until that is
+faster than the setting. Kept in Redis and forgotten with it: then every worker finds out for itself.
 """
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
 from redis import Redis, RedisError
 
-from preferences import redis_client
+from preferences import redis_client, release, rollout
+from preferences.release import Ramp
+from telemetry import metrics
+from telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,17 @@ LONGEST_TURN: Final = timedelta(minutes=1)
 _MEMORY: Final = timedelta(minutes=10)  # an outage that nobody has met for so long is over
 _LONGEST_PAUSE: Final = timedelta(minutes=5)
 _TIMEOUT_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How a lane is just now, for whoever looks on."""
+
+    name: str
+    closed_by: str  # "outage" or "throttled"; empty: it is open
+    closed_for: timedelta
+    slowed_to: float | None  # sends a second, of all lanes of the channel together; None: not slowed
+
 
 # The bucket is a hash: `tokens` at the instant `at`; `load`, grants of late, forgotten within seconds, that tell the
 # rate of a lane without a limit; `slowed`, the rate that a throttle at `slowed_at` left; `turns`, until when turns are
@@ -97,6 +112,43 @@ return keep(math.ceil((turn - now) * 1000))
 """
 )
 
+# Answers a rate, or nothing for a lane that is as fast as it was. Without a limit nobody knows how fast that is: four
+# doublings without another throttle are taken for it.
+_SLOWED = (
+    _BUCKET
+    + """
+local is_slow = slowed and (limit > 0 and rate < limit or limit == 0 and now - read('slowed_at') < 4 * recovery)
+return is_slow and string.format('%.3f', rate)
+"""
+)
+
+
+_PER_SECOND = _BUCKET + "return string.format('%.3f', load / burst)"
+
+
+def per_second(channel: str) -> float:
+    """Return how many sends a second the channel had of late, about, and change nothing.
+
+    Raises RedisError when Redis is away.
+    """
+    return float(_redis().eval(_PER_SECOND, 1, _key(channel, "bucket"), *_bucket_values(channel)))
+
+
+def look(lane: str) -> Lane:
+    """Return how the lane is, and change nothing. Raises RedisError when Redis is away."""
+    channel = lane.partition(":")[0]
+    reading = _redis().pipeline(transaction=False)
+    reading.get(_key(lane, "blocked"))
+    reading.pttl(_key(lane, "blocked"))
+    reading.eval(_SLOWED, 1, _key(channel, "bucket"), *_bucket_values(channel))
+    closed_by, milliseconds, slowed_to = reading.execute()
+    return Lane(
+        name=lane,
+        closed_by=(closed_by or b"").decode(),
+        closed_for=timedelta(milliseconds=max(milliseconds, 0)),
+        slowed_to=float(slowed_to) if slowed_to else None,
+    )
+
 
 def is_blocked(lane: str) -> bool:
     """Whether nothing may be sent just now. What waits keeps waiting, at the cost of no attempt."""
@@ -118,7 +170,8 @@ def grant(lane: str, wanted: int) -> int:
 
 def turn(lane: str, count: int) -> timedelta:
     """Give `count` sends that were not granted their place behind all others; return how far away it is."""
-    milliseconds = _ask(_TURN, lane, count, LONGEST_TURN.total_seconds())
+    longest = LONGEST_TURN if rollout.since_release() is None else min(LONGEST_TURN, _ramp().doubling)
+    milliseconds = _ask(_TURN, lane, count, longest.total_seconds())
     return timedelta(milliseconds=milliseconds or 0)
 
 
@@ -131,6 +184,7 @@ def report_outage(lane: str) -> bool:
             return False
         if outages == OUTAGES_TO_CLOSE:
             logger.warning("lane closed", extra={"lane": lane})
+            metrics.count(Metric.LANE_CLOSED, lane=lane)
         _redis().set(_key(lane, "blocked"), "outage", px=PROBE)
     except RedisError as error:
         _log(error)
@@ -149,6 +203,7 @@ def report_success(lane: str) -> None:
 
 def pause(lane: str, duration: timedelta) -> None:
     """The provider wants fewer of us: nobody sends for so long, and after it half as fast for a while."""
+    metrics.count(Metric.LANE_THROTTLED, lane=lane)
     _ask(_SLOW_DOWN, lane, ONE_THROTTLE.total_seconds())
     try:
         _redis().set(_key(lane, "blocked"), "throttled", px=min(duration, _LONGEST_PAUSE))
@@ -159,14 +214,30 @@ def pause(lane: str, duration: timedelta) -> None:
 def _ask(script: str, lane: str, *arguments: float) -> int | None:
     """Run one atomic step on the bucket, which all lanes of a channel share; None when Redis is away."""
     channel = lane.partition(":")[0]
-    limit = settings.OUTBOUND_PER_SECOND.get(channel, 0)
-    times = (BURST.total_seconds(), RECOVERY.total_seconds(), _MEMORY.total_seconds())
-    values = [str(value) for value in (limit, *times, *arguments)]
+    values = (*_bucket_values(channel), *map(str, arguments))
     try:
         return int(_redis().eval(script, 1, _key(channel, "bucket"), *values))
     except RedisError as error:
         _log(error)
         return None
+
+
+def _bucket_values(channel: str) -> tuple[str, ...]:
+    """Return what every script on the bucket begins with."""
+    times = (BURST.total_seconds(), RECOVERY.total_seconds(), _MEMORY.total_seconds())
+    return tuple(str(value) for value in (_limit(channel), *times))
+
+
+def _limit(channel: str) -> float:
+    """Return how many sends a second all workers may have; 0 is no limit."""
+    limit = float(settings.OUTBOUND_PER_SECOND.get(channel, 0))
+    elapsed = rollout.since_release()
+    rate = None if elapsed is None else _ramp().rate(elapsed)
+    return limit if rate is None else min(limit or rate, rate)
+
+
+def _ramp() -> Ramp:
+    return Ramp(release.DELIVERIES_PER_SECOND, settings.RELEASE_RAMP)
 
 
 def _key(lane: str, what: str) -> str:

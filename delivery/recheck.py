@@ -4,10 +4,11 @@ It asks the same pure `decide` as the pipeline, with the user's choices, address
 notification was read meanwhile is told by the inbox, which cancels what waits (dispatch.cancel).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import connection
 from django.utils import timezone
 
 from delivery import badges, recipients
@@ -52,6 +53,21 @@ def recheck(channel: Channel, deliveries: Sequence[Delivery]) -> Checked:
         else:
             checked.changed.append((delivery, decision))
     return checked
+
+
+_OLD = """
+    SELECT id, type, occurred_at FROM deliveries
+    WHERE id = ANY(%s) AND channel = %s AND state = 'pending' AND type = ANY(%s) AND occurred_at < %s
+"""
+
+
+def too_old(channel: Channel, ids: Collection[int]) -> set[int]:
+    """Return which of these waiting deliveries no decision can send any more: they are beyond their type's age."""
+    now = timezone.now()
+    ages = {name: type_.max_age[channel] for name, type_ in CATALOG.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(_OLD, [list(ids), channel.value, list(ages), now - min(ages.values())])
+        return {id_ for id_, type_name, occurred_at in cursor if now - occurred_at > ages[type_name]}
 
 
 def _addressed(

@@ -14,12 +14,14 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import F
 from django.test import TransactionTestCase
 from psycopg.sql import SQL, Identifier
 from pytest_django import Settings
 from redis import Redis
 from waffle.models import Switch
 
+from delivery import dispatch
 from delivery.transports import bell
 from devstack.child import Child, spawn
 from devstack.ports import http_status
@@ -103,6 +105,7 @@ def _redis_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _clean_slate(valkey: Redis) -> None:
+    dispatch._respite = dispatch.Respite()
     valkey.flushall()
     rollout.forget()
 
@@ -116,9 +119,10 @@ def _in_the_rollout(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def flag_on(db: None) -> Flag:
-    """`notifications_v2` on for everyone, and the kill switch released. A test that changes either calls
-    `rollout.forget()`."""
+    """`notifications_v2` on for everyone, and the kill switch off as if it had never been on. A test that changes
+    either calls `rollout.forget()`."""
     Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": False})
+    Switch.objects.filter(name=rollout.KILL_SWITCH).update(modified=F("created"))
     flag: Flag
     flag, _ = Flag.objects.update_or_create(name=rollout.FLAG, defaults={"everyone": True, "percent": None})
     rollout.forget()

@@ -39,6 +39,7 @@ def throwaway_servers() -> Iterator[Servers]:
             environment = describe(servers, identity, port=free_port(), demo=False).environment_over(os.environ)
             os.environ.clear()
             os.environ.update(environment)
+            os.environ["RELEASE_RAMP_SECONDS"] = "0"  # tests of the ramp set it
             yield servers
 
 

@@ -42,6 +42,18 @@ def listening(user_ids: Collection[UUID]) -> set[UUID]:
     return {by_channel[channel.decode()] for channel, subscribers in counts if subscribers}
 
 
+def open_bells() -> int | None:
+    """Return about how many people have a bell open, in all processes; None when Redis is away.
+
+    Redis counts its channels itself, and a user's group is one. Whatever else subscribes there counts too.
+    """
+    try:
+        return int(_redis().info("stats")["pubsub_channels"])
+    except RedisError as error:
+        _log_outage(error)
+        return None
+
+
 def publish(messages: Iterable[tuple[UUID, Message]]) -> None:
     """Send each message (JSON as in spec §3) to the sockets of its user, all in one round trip.
 

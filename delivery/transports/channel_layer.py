@@ -16,6 +16,9 @@ from channels_redis.utils import _wrap_close, decode_hosts
 from delivery.transports.steady_connection import SteadyConnection
 
 RESYNC: Final = {"type": "bell.resync"}
+#: Whoever rings bells leaves Redis alone for a moment after a call that failed or hung (redis_client.Respite). What is
+#: stored meanwhile rings nowhere, so a bell that asked before the end of that moment would miss it.
+RESYNC_AFTER_SECONDS: Final = 3.0
 RESYNC_SPREAD_SECONDS: Final = 5.0
 #: A socket that leaves more messages than this unread gets a resync in their place.
 MOST_WAITING: Final = 500
@@ -63,10 +66,10 @@ class BellLoopLayer(RedisPubSubLoopLayer):  # type: ignore[misc]
                 await asyncio.sleep(0)
 
     def resync(self) -> None:
-        """Tell every socket that messages may have been lost, spread over RESYNC_SPREAD_SECONDS."""
+        """Tell every socket that messages may have been lost, in a while, spread over RESYNC_SPREAD_SECONDS."""
         loop = asyncio.get_running_loop()
         for channel in self.channels:
-            delay = random.uniform(0, RESYNC_SPREAD_SECONDS)  # noqa: S311 - no secret
+            delay = RESYNC_AFTER_SECONDS + random.uniform(0, RESYNC_SPREAD_SECONDS)  # noqa: S311 - no secret
             loop.call_later(delay, self._put, channel, self._resync)
 
     async def _subscribe_to_channel(self, channel: str) -> None:

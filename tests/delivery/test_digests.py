@@ -3,10 +3,11 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 import time_machine
 from django.utils import timezone
+from waffle.models import Switch
 
 from delivery import attempts, digests, dispatch
 from delivery.models import DIGEST, Delivery, State
-from preferences import people
+from preferences import people, rollout
 from preferences.catalog import Channel
 from preferences.choices import Choices
 from preferences.decisions import Reason
@@ -156,3 +157,18 @@ def test_exactly_one_daily_digest_over_a_day_whatever_the_clocks_do(alice, zone,
             counts.append(digests.collect())
     assert sum(counts) == 1
     assert f"{item.due_at:%H:%M}" == utc
+
+
+def test_what_comes_due_under_the_kill_switch_goes_into_one_mail_after_its_release(alice, flag_on):
+    turn_kill_switch(on=True)
+    items = {held(alice, for_hours=-5), held(alice, for_hours=-1)}
+    assert digests.collect() == 0
+    assert states(*items) == [State.HELD] * 2
+    turn_kill_switch(on=False)
+    assert digests.collect() == 1
+    assert set(made()[0].items.all()) == items
+
+
+def turn_kill_switch(*, on: bool) -> None:
+    Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": on})
+    rollout.forget()

@@ -11,6 +11,7 @@ from redis import Redis
 from delivery import attempts, lanes
 from delivery.models import Delivery, State
 from devstack.waiting import wait_until
+from preferences import release, rollout
 from preferences.catalog import Channel
 from tests.delivery.rows import delivery
 from tests.delivery.test_attempts import Provider
@@ -210,3 +211,60 @@ def test_what_redis_keeps_of_a_lane_goes_by_itself(limit, valkey):
     lanes.pause(EMAIL, NO_TIME)
     lanes.turn(EMAIL, 1)
     assert 0 < valkey.ttl("lane:email:bucket") <= 600
+
+
+# --- After a release of the kill switch ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def released(monkeypatch, settings: Settings) -> Callable[[float | None], None]:
+    settings.RELEASE_RAMP = timedelta(minutes=1)
+
+    def seconds_ago(seconds: float | None) -> None:
+        elapsed = None if seconds is None else timedelta(seconds=seconds)
+        monkeypatch.setattr(rollout, "since_release", lambda: elapsed)
+
+    return seconds_ago
+
+
+def test_a_lane_without_a_limit_begins_slowly_and_then_has_none(released):
+    released(0)
+    assert lanes.grant(EMAIL, 1_000) == burst(release.DELIVERIES_PER_SECOND)
+    assert lanes.grant(EMAIL, 1_000) <= 1
+    released(30)
+    assert rate() == pytest.approx(320, rel=0.05)
+    released(None)
+    assert lanes.grant(EMAIL, 1_000_000) == 1_000_000
+
+
+@pytest.mark.parametrize(("seconds", "limit_then"), [(0, 10), (3, 14), (30, 14)])
+def test_a_ramp_never_goes_beyond_the_limit(released, limit, seconds: float, limit_then: float):
+    limit(14)
+    released(seconds)
+    assert lanes._limit(EMAIL) == pytest.approx(limit_then, rel=0.02)
+
+
+def test_on_a_ramp_a_turn_is_no_further_than_its_next_doubling(released):
+    released(0)
+    assert lanes.turn(EMAIL, 100_000) == timedelta(seconds=6)
+
+
+@pytest.mark.django_db
+def test_what_is_too_old_takes_no_room_from_what_is_new(limit, alice):
+    limit(0.01)  # room for one
+    provider, hours = Provider(), timedelta(hours=5)
+    stale = [delivery(alice, occurred_at=timezone.now() - hours, due_at=timezone.now() - hours) for _ in range(5)]
+    fresh = delivery(alice)
+    attempts.attempt(EMAIL, [mail.id for mail in (*stale, fresh)], lambda: provider)
+    assert provider.sent == [fresh.id]
+    assert set(Delivery.objects.exclude(id=fresh.id).values_list("state", "reason")) == {(State.SUPPRESSED, "stale")}
+
+
+@pytest.mark.django_db
+def test_a_digest_is_never_too_old(limit, alice):
+    long_ago = timezone.now() - timedelta(days=2)
+    digest = delivery(alice, type="digest", occurred_at=long_ago)
+    delivery(alice, state=State.HELD, occurred_at=long_ago, digest=digest)
+    provider = Provider()
+    attempts.attempt(EMAIL, [digest.id], lambda: provider)
+    assert provider.sent == [digest.id]

@@ -124,6 +124,12 @@ def test_the_page_finds_its_style_sheet(browser, link):
 # --- One click -----------------------------------------------------------------------------------------------
 
 
+def test_a_link_of_the_secret_key_before_still_works(browser, link, alice, settings):
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new one", [settings.SECRET_KEY]
+    assert browser.post(link, ONE_CLICK).status_code == 200
+    assert chosen_by(alice) == NO_TASKS
+
+
 def test_one_click_in_a_mail_program_stops_this_type_alone(browser, link, alice):
     answer = browser.post(link, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
     assert (answer.status_code, answer.cookies) == (200, {})

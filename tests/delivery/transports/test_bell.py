@@ -12,6 +12,7 @@ from django.conf import settings
 from delivery.transports import bell, channel_layer
 from delivery.transports.channel_layer import MOST_WAITING, RESYNC
 from devstack.stack import Servers
+from preferences import redis_client
 
 PATIENCE = 5.0  # seconds
 
@@ -103,6 +104,7 @@ async def test_a_stuck_bell_gets_a_resync_for_what_it_left_and_holds_up_nobody(l
 async def test_bells_hear_a_resync_when_redis_is_back_and_then_messages(
     layer: Any, user_id: UUID, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(channel_layer, "RESYNC_AFTER_SECONDS", 0)
     monkeypatch.setattr(channel_layer, "RESYNC_SPREAD_SECONDS", 0)
     channel = await listen(layer, user_id)
     servers.valkey.stop()
@@ -119,3 +121,8 @@ def test_without_redis_ringing_raises_nothing(user_id: UUID, servers: Servers) -
     bell.publish([(user_id, {"n": 1})])
 
     assert bell.listening([user_id]) == set()
+
+
+def test_bells_ask_what_they_missed_only_when_everybody_rings_again():
+    longest_silence = bell._TIMEOUT_SECONDS + redis_client._RESPITE_SECONDS
+    assert longest_silence <= channel_layer.RESYNC_AFTER_SECONDS

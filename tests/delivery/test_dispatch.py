@@ -1,0 +1,48 @@
+import socket
+import time
+
+import pytest
+from kombu.exceptions import OperationalError as BrokerError
+
+from delivery import dispatch
+from delivery.dispatch import Due
+from preferences.catalog import Channel
+
+DUE = [Due(1, Channel.EMAIL), Due(2, Channel.PUSH)]
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list[str]:
+    """The channels whose workers were called while SQS is away."""
+    called: list[str] = []
+
+    def fail(self, name, arguments, **_):
+        called.append(arguments[0])
+        raise BrokerError("no answer")
+
+    monkeypatch.setattr("celery.app.base.Celery.send_task", fail)
+    return called
+
+
+def test_after_a_call_that_failed_nobody_is_called_for_a_while(calls):
+    dispatch.wake(DUE)
+    dispatch.wake(DUE)
+    assert calls == ["email"]
+
+
+def test_afterwards_workers_are_called_again(calls, monkeypatch):
+    dispatch.wake(DUE)
+    later = time.monotonic() + 11
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    dispatch.wake(DUE)
+    assert calls == ["email", "email"]
+
+
+def test_an_sqs_that_does_not_answer_holds_up_one_batch_for_a_moment(servers, monkeypatch):
+    monkeypatch.undo()  # call in earnest
+    servers.aws.stop()
+    with socket.create_server(("127.0.0.1", servers.aws.port)):
+        started = time.monotonic()
+        for _ in range(20):
+            dispatch.wake(DUE)
+        assert time.monotonic() - started < 5
