@@ -1,4 +1,8 @@
 from django.apps import AppConfig
+from django.core.checks import register
+
+from notifications.checks import check_retention
+from telemetry import internal_errors
 
 
 class NotificationsConfig(AppConfig):
@@ -8,8 +12,11 @@ class NotificationsConfig(AppConfig):
     verbose_name = "What happened, and the inbox"
 
     def ready(self) -> None:
-        """Hand delivery the function that counts the unread."""
-        from delivery import badges  # noqa: PLC0415 - the models exist only now
-        from notifications import inbox  # noqa: PLC0415
+        """Hand delivery what it cannot know, count errors, have every command look at our settings."""
+        from delivery import badges, origins  # noqa: PLC0415 - the models exist only now
+        from notifications import event_log, inbox  # noqa: PLC0415
 
         badges.install(inbox.unread_counts)
+        origins.install(event_log.origin_of)
+        internal_errors.watch()
+        register(check_retention)

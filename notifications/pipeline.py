@@ -5,9 +5,8 @@ publish per event are what makes one-task-per-event systems slow. A batch that f
 makes it fail stands alone.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -15,12 +14,14 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from psycopg.errors import ForeignKeyViolation
 
 from delivery import dispatch, recipients
 from delivery.dispatch import Due
 from delivery.rendering import Content, render
 from delivery.transports import bell
-from notifications import inbox, records
+from notifications import event_log, inbox, records
+from notifications.batch_metrics import BatchMetrics, Tally, tally, tally_malformed
 from notifications.events import Event, Rejected, read_message
 from notifications.inbox import Item
 from notifications.models import Path, Rejection
@@ -30,8 +31,6 @@ from notifications.verdicts import Address, NewNotification, Recorded, Verdict
 from preferences import people
 from preferences.decisions import decide
 from preferences.people import Person
-
-logger = logging.getLogger(__name__)
 
 #: Recipients that are decided and stored at a time, so that memory does not grow with an event's recipients.
 CHUNK: Final = 1_000
@@ -63,9 +62,16 @@ class Written:
 
     stored: Sequence[Stored] = ()
     due: Sequence[Due] = ()
+    new: Sequence[Event] = ()  # to the ledger
+    decided: Tally = field(default_factory=Tally)
 
     def __add__(self, other: "Written") -> "Written":
-        return Written([*self.stored, *other.stored], [*self.due, *other.due])
+        return Written(
+            [*self.stored, *other.stored],
+            [*self.due, *other.due],
+            [*self.new, *other.new],
+            self.decided + other.decided,
+        )
 
 
 def process(messages: Sequence[Message], *, path: Path) -> Sequence[Rejected]:
@@ -75,11 +81,18 @@ def process(messages: Sequence[Message], *, path: Path) -> Sequence[Rejected]:
     it is, and its bells ring again. Raises a DatabaseError for which `is_outage` holds when PostgreSQL is away, locked
     or read-only; then all of it is to be repeated.
     """
+    batch = BatchMetrics(path)
     events, rejected = accept(messages)
+    event_log.received(events, path)
     written, failed = store(events, path)
+    batch.stored(written.new, written.decided)
+    event_log.stored(written.new, path)
     rejected += failed
     records.record_rejections(rejected, path)
+    batch.rejected(rejected)
+    event_log.rejected(rejected, path)
     ring(written.stored)
+    batch.rung()
     dispatch.wake(written.due)
     return rejected
 
@@ -92,7 +105,7 @@ def accept(messages: Sequence[Message]) -> tuple[list[Event], list[Rejected]]:
     return events, [entry for entry in read if isinstance(entry, Rejected)]
 
 
-def store(events: Sequence[Event], path: Path) -> tuple[Written, list[Rejected]]:
+def store(events: Sequence[Event], path: Path, *, is_second_try: bool = False) -> tuple[Written, list[Rejected]]:
     """Store the events together, or by halves when one of them makes the whole fail."""
     if not events:
         return Written(), []
@@ -100,7 +113,10 @@ def store(events: Sequence[Event], path: Path) -> tuple[Written, list[Rejected]]
         return _store_together(events, path), []
     except Exception as error:  # whatever one event provokes must not sink the others
         if is_outage(error):
+            event_log.delayed(events, path, error)
             raise
+        if len(events) == 1 and not is_second_try and isinstance(error.__cause__, ForeignKeyViolation):
+            return store(events, path, is_second_try=True)  # whoever was erased meanwhile is nobody now
         if len(events) == 1:
             return Written(), [_failure(events[0], error)]
     middle = len(events) // 2
@@ -135,12 +151,13 @@ def _store_together(events: Sequence[Event], path: Path) -> Written:
         recorded = records.record_events(events, path)
         records.record_malformed_recipients(recorded)
         actors = people.load({entry.event.actor_id for entry in recorded if entry.event.actor_id})
-        contents = {entry.ledger_id: _render(entry.event, actors) for entry in recorded}
+        contents = {entry.ledger_id: render_event(entry.event, actors) for entry in recorded}
         written = sum((_store_chunk(chunk, actors, contents) for chunk in _chunks(recorded)), Written())
-    return written + Written(_stored_before(events, recorded))
+    new = [entry.event for entry in recorded]
+    return written + Written(_stored_before(events, recorded), new=new, decided=tally_malformed(new))
 
 
-def _render(event: Event, actors: People) -> Content:
+def render_event(event: Event, actors: People) -> Content:
     """Say what happened; the words are the same for every recipient."""
     actor = actors.get(event.actor_id) if event.actor_id else None
     resource = event.resource
@@ -167,7 +184,7 @@ def _chunks(recorded: Sequence[Recorded]) -> Iterator[list[Address]]:
 
 def _store_chunk(chunk: Sequence[Address], actors: People, contents: Contents) -> Written:
     """Decide for some recipients, keep what was decided, fill the inboxes, and put mail and push on record."""
-    verdicts = _decide(chunk)
+    verdicts = decide_all(chunk)
     records.record_decisions(verdicts)
     notifications = [
         NewNotification(
@@ -180,11 +197,14 @@ def _store_chunk(chunk: Sequence[Address], actors: People, contents: Contents) -
     stored = records.store_notifications([notification for notification in notifications if notification.is_in_app])
     due = dispatch.record([delivery for notification in notifications for delivery in notification.deliveries()])
     return Written(
-        [Stored(notification.user_id, notification.as_item(stored_at)) for notification, stored_at in stored], due
+        [Stored(notification.user_id, notification.as_item(stored_at)) for notification, stored_at in stored],
+        due,
+        decided=tally(verdicts),
     )
 
 
-def _decide(chunk: Sequence[Address]) -> list[Verdict]:
+def decide_all(chunk: Sequence[Address]) -> list[Verdict]:
+    """Decide for some recipients, as they are now."""
     now = timezone.now()
     known = recipients.load({address.user_id for address in chunk})
     return [
@@ -212,6 +232,10 @@ def _stored_before(events: Sequence[Event], recorded: Sequence[Recorded]) -> lis
 
 
 def _failure(event: Event, error: Exception) -> Rejected:
-    logger.warning("event rejected", extra={"event_id": event.id, "error": type(error).__name__})
-    reason = Rejection.ID_COLLISION if isinstance(error, IdCollision) else Rejection.INTERNAL_ERROR
-    return Rejected(reason, f"{type(error).__name__}: {error}", event.payload.encode())
+    """Reject an event that made us fail. Only the error's kind is kept: its text may quote what the event says."""
+    event_log.failed(event, error)
+    if isinstance(error, IdCollision):
+        reason, detail = Rejection.ID_COLLISION, str(error)
+    else:
+        reason, detail = Rejection.INTERNAL_ERROR, type(error).__name__
+    return Rejected(reason, detail, event.payload.encode(), source=event.source, event_id=event.id)

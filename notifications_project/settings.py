@@ -3,22 +3,38 @@
 `.env.example` lists the variables with their units. A wrong value is reported by a system check, not here.
 """
 
+import json
+import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 from botocore.config import Config
 from celery.schedules import crontab
 
+from telemetry.logs import process_name
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
+
+
+def _json_or_text(text: str) -> Any:
+    """Return what `text` says in JSON, or the text itself, which a check will find wrong."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
 
 # --- Process -----------------------------------------------------------------------------------------------
 
 DEMO = env.bool("DEMO", default=False)
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
+#: Keys of before: unsubscribe links in mails live for 400 days, longer than a key may.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 BIND_ADDRESS = env.str("BIND_ADDRESS", default="127.0.0.1")
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[urlsplit(PUBLIC_URL).hostname or "127.0.0.1"])
@@ -32,7 +48,7 @@ WSGI_APPLICATION = "notifications_project.wsgi.application"
 # --- Apps --------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "notifications_project.apps.SupportAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -55,7 +71,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "notifications.health.HostCheck",  # Django's CommonMiddleware
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -155,7 +171,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": int(OUTBOUND_VISIBILITY_TIMEOUT.total_seconds()),
     "wait_time_seconds": 10,
     "polling_interval": 0.05,  # after an empty long poll
-    "client-config": {"connect_timeout": 2, "read_timeout": 20, "retries": {"total_max_attempts": 1}},
+    # Of sends, which the intake waits for, and of acknowledgements; a long poll has a timeout of kombu's own, 20 s.
+    "client-config": {"connect_timeout": 1, "read_timeout": 2, "retries": {"total_max_attempts": 1}},
     "max_retries": 0,
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the sweeper calls again
@@ -171,6 +188,8 @@ CELERY_BEAT_SCHEDULE = {
     # What expires is not run late: the next one does the same.
     "sweep": {"task": "delivery.sweep", "schedule": 5, "options": {"expires": 5}},
     "digests": {"task": "delivery.collect_digests", "schedule": crontab(), "options": {"expires": 60}},
+    "forecasts": {"task": "notifications.resume_forecasts", "schedule": 60, "options": {"expires": 60}},
+    "prune": {"task": "notifications.prune", "schedule": crontab(hour=3, minute=30), "options": {"expires": 3600}},
 }
 
 # --- Mail: Amazon SES through django-ses --------------------------------------------------------------------
@@ -216,13 +235,26 @@ JWT_SECRET = env.str("JWT_SECRET", default="")  # HS256
 JWT_JWKS_URL = env.str("JWT_JWKS_URL", default="")  # RS256 and ES256
 JWT_ISSUER = env.str("JWT_ISSUER", default="")
 JWT_AUDIENCE = env.str("JWT_AUDIENCE", default="")
+#: The Auth Service's token validation (RFC 7662). Once it is set, its word counts and no signature does.
+AUTH_INTROSPECTION_URL = env.str("AUTH_INTROSPECTION_URL", default="")
+AUTH_INTROSPECTION_CLIENT_ID = env.str("AUTH_INTROSPECTION_CLIENT_ID", default="")  # ours, by HTTP Basic
+AUTH_INTROSPECTION_CLIENT_SECRET = env.str("AUTH_INTROSPECTION_CLIENT_SECRET", default="")
+#: How long a revoked token may pass, and how often at most each token is asked about. A minute has 10,000 open
+#: sockets ask 190 times a second, which an Auth Service can bear; half of it would double that.
+AUTH_INTROSPECTION_CACHE = timedelta(seconds=env.float("AUTH_INTROSPECTION_CACHE_SECONDS", default=60))
+AUTH_INTROSPECTION_CONNECT_TIMEOUT = timedelta(
+    seconds=env.float("AUTH_INTROSPECTION_CONNECT_TIMEOUT_SECONDS", default=1)
+)
+AUTH_INTROSPECTION_READ_TIMEOUT = timedelta(seconds=env.float("AUTH_INTROSPECTION_READ_TIMEOUT_SECONDS", default=2))
+#: The CloudEvents sources under which each service may publish over HTTP, by the `sub` of its tokens.
+SERVICE_TOKEN_SOURCES = _json_or_text(env.str("SERVICE_TOKEN_SOURCES", default="{}"))
 
 # --- REST --------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["preferences.api_access.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["preferences.api_access.PerUser"],
+    "DEFAULT_PERMISSION_CLASSES": ["preferences.api_access.IsUser"],
+    "DEFAULT_THROTTLE_CLASSES": ["preferences.api_access.PerCaller"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "preferences.api_access.OnlyAnswer",
     "DEFAULT_PARSER_CLASSES": [],  # bodies are read by preferences.api_input
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -256,6 +288,19 @@ DEFAULT_TIMEZONE = env.str("DEFAULT_TIMEZONE", default="UTC")  # for digests of 
 WAFFLE_FLAG_MODEL = "preferences.Flag"
 #: How old the flag and the switch may be; the spec allows 5 s.
 ROLLOUT_CACHE = timedelta(milliseconds=env.int("ROLLOUT_CACHE_MS", default=1000))
+#: How long intake and sending take to full speed after the kill switch is released; 0: at once (preferences/release.py).
+RELEASE_RAMP = timedelta(seconds=env.float("RELEASE_RAMP_SECONDS", default=60))
+
+# --- Retention (spec §4), in days: what is older is taken away by `prune_notifications` and beat ---------------
+
+#: What was decided and why; afterwards nobody can say why an older notification came.
+LEDGER_RETENTION = timedelta(days=env.int("LEDGER_RETENTION_DAYS", default=30))
+REJECTED_RETENTION = timedelta(days=env.int("REJECTED_RETENTION_DAYS", default=30))
+DELIVERY_RETENTION = timedelta(days=env.int("DELIVERY_RETENTION_DAYS", default=90))
+NOTIFICATION_RETENTION = timedelta(days=env.int("NOTIFICATION_RETENTION_DAYS", default=365))
+#: Feedback that was applied, so that it is not applied again; what is older than an hour is refused anyway.
+SES_MESSAGE_RETENTION = timedelta(days=env.int("SES_MESSAGE_RETENTION_DAYS", default=14))
+FORECAST_RETENTION = timedelta(days=env.int("FORECAST_RETENTION_DAYS", default=30))
 
 # --- Language, time, static files --------------------------------------------------------------------------
 
@@ -281,18 +326,53 @@ SESSION_COOKIE_SECURE = _HTTPS
 CSRF_COOKIE_SECURE = _HTTPS
 X_FRAME_OPTIONS = "DENY"
 
-# --- Logs: JSON lines, a constant message plus fields -------------------------------------------------------
+# --- Metrics: to Datadog's agent, by DogStatsD (telemetry/metrics.py) ---------------------------------------
 
+DOGSTATSD_HOST = env.str("DOGSTATSD_HOST", default="")  # empty: nothing is measured
+DOGSTATSD_PORT = env.int("DOGSTATSD_PORT", default=8125)
+#: On every metric; the monitors and the dashboard ask by `env` and `service`.
+METRICS_TAGS = env.list("METRICS_TAGS", default=["env:production", "service:notifications"])
+if DOGSTATSD_HOST:
+    CELERY_BEAT_SCHEDULE["measure"] = {
+        "task": "notifications.measure_queues",
+        "schedule": 10,  # seconds: what the agent gathers
+        "options": {"expires": 10},
+    }
+
+# --- Logs: to stderr, one line each (telemetry/logs.py) -------------------------------------------------------
+
+#: json, or plain for human eyes: whoever has a terminal, and the demo.
+LOG_FORMAT = env.str("LOG_FORMAT", default="plain" if DEMO or sys.stderr.isatty() else "json")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+#: A line for each event that is stored and each delivery that is sent, beside those for what went wrong.
+LOG_EVENTS = env.bool("LOG_EVENTS", default=False)
+SERVICE_VERSION = env.str("SERVICE_VERSION", default="")  # which code this is, on each line as `version`
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "json": {
+            "()": "telemetry.logs.JsonLines",
+            "static_fields": {
+                **{name: value for name, _, value in (tag.partition(":") for tag in METRICS_TAGS)},
+                **({"version": SERVICE_VERSION} if SERVICE_VERSION else {}),
+                "process": process_name(sys.argv),
+            },
+        },
+        "plain": {"()": "telemetry.logs.PlainLines"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "aioapns": {"level": "CRITICAL"},  # says for each push of a chunk what its answer says too
         "botocore": {"level": "WARNING"},  # tells at each start where it found its credentials
+        "celery": {"level": "WARNING"},  # tells of each task that came and went
+        "django_ses": {"level": "WARNING"},  # writes the address of each mail into its messages
+        "httpx": {"level": "WARNING"},  # tells of each request
         "psycopg.pool": {"level": "CRITICAL"},  # repeats at every try what whoever wanted a connection says once
+        # These bring handlers of their own, which write as they like.
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "uvicorn": {"handlers": [], "propagate": True, "level": "WARNING"},  # tells of each connection
     },
 }

@@ -15,7 +15,10 @@ from preferences.catalog import TYPES, NotificationType
 from preferences.decisions import Reason
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("notifications_project", "notifications", "delivery", "preferences", "notifications_producer", "devstack")
+PACKAGES = (
+    *("notifications_project", "notifications", "delivery", "preferences", "telemetry", "notifications_producer"),
+    *("devstack", "benchmarks", "drills"),
+)
 VAGUE = {"utils", "util", "helpers", "helper", "common", "core", "manager", "misc"}
 
 

@@ -1,8 +1,9 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
 from delivery.transports import bell
@@ -105,7 +106,7 @@ def test_a_rejected_event_keeps_its_body_as_it_came():
 def test_an_event_that_makes_rendering_fail_is_rejected_alone(alice, monkeypatch):
     def render(type_name, **context):
         if context["resource_title"] == "poison":
-            raise RuntimeError("template")
+            raise RuntimeError(f"no template for {context['resource_title']}")
         return original(type_name, **context)
 
     original = pipeline.render
@@ -115,7 +116,7 @@ def test_an_event_that_makes_rendering_fail_is_rejected_alone(alice, monkeypatch
     process(*events)
     assert Notification.objects.count() == ReceivedEvent.objects.count() == 8
     rejected = RejectedEvent.objects.get()
-    assert rejected.reason == Rejection.INTERNAL_ERROR
+    assert (rejected.reason, rejected.detail) == (Rejection.INTERNAL_ERROR, "RuntimeError")  # and not what it quotes
     assert json.loads(bytes(rejected.body))["id"] == "4"
 
 
@@ -125,6 +126,26 @@ def test_an_event_that_postgresql_refuses_is_rejected_alone(alice):
     pipeline.process([message(event_for(alice, id="1")), message(text)], path=Path.SQS)
     assert Notification.objects.count() == 1
     assert RejectedEvent.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_somebody_who_is_erased_while_an_event_is_stored_is_found_to_be_nobody(alice, bob, monkeypatch):
+    decide_all = pipeline.decide_all
+
+    def erase_bob():
+        User.objects.filter(id=bob.id).delete()
+        connection.close()  # this thread's
+
+    def decide_and_erase(chunk):
+        verdicts = decide_all(chunk)
+        with ThreadPoolExecutor() as pool:
+            pool.submit(erase_bob).result()
+        return verdicts
+
+    monkeypatch.setattr(pipeline, "decide_all", decide_and_erase)
+    assert not pipeline.process([message(event_for(alice, bob))], path=Path.SQS)
+    assert Notification.objects.get().user_id == alice.id
+    assert Decision.objects.get(user_id=bob.id).in_app == "unknown_user"
 
 
 def test_a_database_that_is_away_is_no_events_fault(alice, monkeypatch):

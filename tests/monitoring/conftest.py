@@ -1,0 +1,3 @@
+from tests.dogstatsd import agent
+
+__all__ = ["agent"]
