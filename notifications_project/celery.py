@@ -1,11 +1,17 @@
 """The Celery application: one SQS queue a channel, one worker a queue (Procfile)."""
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 
 app = Celery("notifications")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def leave_logging_alone(**_: Any) -> None:
+    """Keep what Django has set up: without a receiver Celery would set the root's level to that of `--loglevel`."""
