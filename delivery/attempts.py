@@ -8,9 +8,10 @@ the lease runs out and the delivery is sent again (spec §6).
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
@@ -18,10 +19,10 @@ from typing import Any, Final
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from delivery import lanes, outcomes
+from delivery import delivery_log, delivery_metrics, lanes, outcomes, shutdown
 from delivery.errors import DeadToken, ProviderDown, Throttled
 from delivery.models import Delivery, State
-from delivery.recheck import recheck
+from delivery.recheck import recheck, too_old
 from delivery.transports.contract import Outgoing, Result, Transport
 from preferences import push_tokens, rollout
 from preferences.catalog import Channel
@@ -50,13 +51,14 @@ _CLAIM = """
 
 def attempt(channel: Channel, ids: Collection[int], transport: Callable[[], Transport]) -> None:
     """Send what is due among these deliveries, and record what became of each. Safe to run twice."""
-    if rollout.current().is_killed:
+    if rollout.current().is_killed or shutdown.has_begun():
+        _postpone(channel, ids)  # the call is used up: the sweeper repeats it as soon as it may
         return
     until = time.monotonic() + (LEASE - _LAST_MINUTE).total_seconds()
-    claimed = _claim(channel, ids, 0 if lanes.is_blocked(channel) else lanes.grant(channel, len(ids)))
-    _postpone(channel, set(ids) - {delivery.id for delivery in claimed})
+    claimed = _take(channel, ids)
     asked = {delivery.id: Asked(delivery) for delivery in claimed}
     try:
+        _postpone(channel, set(ids) - asked.keys())
         checked = recheck(channel, claimed)
         for delivery, decision in checked.changed:
             _change(delivery, decision)
@@ -75,15 +77,22 @@ def attempt(channel: Channel, ids: Collection[int], transport: Callable[[], Tran
 
 
 def _send(ready: Sequence[Outgoing], transport: Transport, *, until: float) -> Iterator[Result]:
-    """Send lane by lane; a lane that closes on the way is left at once, and all when the lease is about to end."""
+    """Send lane by lane; into a lane that closes on the way nothing more goes, and nowhere when the lease is to end.
+
+    What is under way then may have arrived: its answers are waited for, or it would be sent again.
+    """
     for lane, chunk in groupby(sorted(ready, key=_lane_of), key=_lane_of):
-        if time.monotonic() > until or not _may_send(lane):
-            continue
-        for result in transport.send(list(chunk)):
+        for result in transport.send(_while_open(lane, chunk, until=until)):
             _tell(lane, result)
             yield result
-            if time.monotonic() > until or not _may_send(lane):
-                break
+
+
+def _while_open(lane: str, chunk: Iterable[Outgoing], *, until: float) -> Iterator[Outgoing]:
+    """Yield one after the other until the lane closes, the worker is to stop, or `until` (monotonic) has come."""
+    for outgoing in list(chunk):
+        if shutdown.has_begun() or time.monotonic() > until or not _may_send(lane):
+            return
+        yield outgoing
 
 
 def _lane_of(outgoing: Outgoing) -> str:
@@ -92,7 +101,12 @@ def _lane_of(outgoing: Outgoing) -> str:
 
 
 def _may_send(lane: str) -> bool:
-    return not rollout.current().is_killed and not lanes.is_blocked(lane)
+    """Whether the switch and the lane let more go; without PostgreSQL nobody knows, and the switch may be on."""
+    try:
+        return not rollout.current().is_killed and not lanes.is_blocked(lane)
+    except (OperationalError, InterfaceError):
+        connection.close()
+        return False
 
 
 @dataclass(slots=True)
@@ -108,6 +122,17 @@ class Asked:
         assert self.outstanding
         self.results.append(result)
         self.outstanding -= 1
+
+
+def _take(channel: Channel, ids: Collection[int]) -> list[Delivery]:
+    """Claim what the lane has room for, and what is too old: no provider hears of that, so it takes no room.
+
+    Else the first hours of a backlog, all stale, would keep what is new from the lane (spec §7, release).
+    """
+    stale = too_old(channel, ids)
+    others = set(ids) - stale
+    room = 0 if lanes.is_blocked(channel) else lanes.grant(channel, len(others))
+    return [*_claim(channel, stale, len(stale)), *_claim(channel, others, room)]
 
 
 def _claim(channel: Channel, ids: Collection[int], limit: int) -> list[Delivery]:
@@ -130,14 +155,23 @@ def _change(delivery: Delivery, decision: Decision) -> None:
     """Record that the delivery is not wanted any more, or wanted later."""
     if decision.until is not None:
         _record(delivery, state=State.HELD, due_at=decision.until)
-    else:
-        _record(delivery, state=State.SUPPRESSED, reason=decision.reason)
+    elif _record(delivery, state=State.SUPPRESSED, reason=decision.reason):
+        delivery_metrics.suppressed(delivery, decision.reason)
+        delivery_log.suppressed(delivery, decision.reason)
 
 
 def _settle(asked: Asked) -> None:
     """Record what the answers make of the delivery; one that was not asked at all goes back as it was."""
-    change = outcomes.conclude(asked.delivery, asked.results, is_complete=asked.outstanding == 0, now=timezone.now())
-    _record(asked.delivery, state=change.state, **change.columns)
+    now = timezone.now()
+    pause = timedelta() if shutdown.has_begun() else outcomes.OUTAGE_PAUSE  # another worker may have it at once
+    change = outcomes.conclude(asked.delivery, asked.results, is_complete=asked.outstanding == 0, now=now, pause=pause)
+    if not _record(asked.delivery, state=change.state, **change.columns):
+        return
+    delivery_log.settled(asked.delivery, change)
+    if change.state is State.SENT:
+        delivery_metrics.sent(asked.delivery, at=now)
+    elif change.state is State.FAILED:
+        delivery_metrics.failed(asked.delivery, asked.results)
 
 
 def _tell(lane: str, result: Result) -> None:
@@ -149,17 +183,21 @@ def _tell(lane: str, result: Result) -> None:
             lanes.pause(lane, outcomes.pause_of(failure))
         case ProviderDown():
             lanes.report_outage(lane)
-        case DeadToken() as failure if result.outgoing.device is not None:
-            push_tokens.prune(result.outgoing.user.id, result.outgoing.device.token, since=failure.since)
+        case DeadToken() as failure if (device := result.outgoing.device) is not None:
+            _patiently(partial(push_tokens.prune, result.outgoing.user.id, device.token, since=failure.since))
 
 
-def _record(delivery: Delivery, *, state: State, **changes: Any) -> None:
-    """Write what became of a delivery, however long PostgreSQL is away: what is not on record is sent again."""
+def _record(delivery: Delivery, *, state: State, **changes: Any) -> bool:
+    """Write what became of a delivery: what is not on record is sent again. False when it is another's by now."""
+    return _patiently(partial(_write, delivery, state, changes))
+
+
+def _patiently(write: Callable[[], bool]) -> bool:
+    """Write, however long PostgreSQL is away, up to a lease: who raises loses the answers that are under way."""
     patience_ends = time.monotonic() + LEASE.total_seconds()
     while True:
         try:
-            _write(delivery, state, changes)
-            return
+            return write()
         except (OperationalError, InterfaceError) as error:
             logger.warning("answer waits for the database", extra={"error": type(error).__name__})
             connection.close()
@@ -168,15 +206,19 @@ def _record(delivery: Delivery, *, state: State, **changes: Any) -> None:
             time.sleep(_DATABASE_PAUSE_SECONDS)
 
 
-def _write(delivery: Delivery, state: State, changes: Mapping[str, Any]) -> None:
-    """Record state and changes, also of what it gathers, unless its lease ran out and another has it now."""
-    columns = {"reason": "", **changes} if state in _SETTLED else dict(changes)
+def _write(delivery: Delivery, state: State, changes: Mapping[str, Any]) -> bool:
+    """Record state and changes, also of what it gathers, unless its lease ran out and another has it now.
+
+    That it was read meanwhile (dispatch.cancel) stays on record unless it was sent: a retry goes by it.
+    """
+    columns = {"reason": "", **changes} if state == State.SENT else dict(changes)
     now = timezone.now()
     mine = Delivery.objects.filter(id=delivery.id, state=delivery.state, attempts=delivery.attempts)
     if not delivery.is_digest or state not in _SETTLED:
-        mine.update(state=state, lease_until=None, updated_at=now, **columns)
-        return
+        return bool(mine.update(state=state, lease_until=None, updated_at=now, **columns))
     with transaction.atomic():
-        if mine.update(state=state, lease_until=None, updated_at=now, **columns):
+        if is_mine := bool(mine.update(state=state, lease_until=None, updated_at=now, **columns)):
             gathered = Delivery.objects.filter(digest_id=delivery.id, state=State.HELD)
-            gathered.update(state=state, reason=columns["reason"], sent_at=columns.get("sent_at"), updated_at=now)
+            shared = {"reason": columns.get("reason", ""), "sent_at": columns.get("sent_at")}
+            gathered.update(state=state, updated_at=now, **shared)
+    return is_mine

@@ -32,8 +32,13 @@ class Change:
     columns: Mapping[str, Any]
 
 
-def conclude(delivery: Delivery, results: Sequence[Result], *, is_complete: bool, now: datetime) -> Change:
-    """Return what to record after one attempt; `is_complete` unless some of its devices were not asked."""
+def conclude(
+    delivery: Delivery, results: Sequence[Result], *, is_complete: bool, now: datetime, pause: timedelta = OUTAGE_PAUSE
+) -> Change:
+    """Return what to record after one attempt; `is_complete` unless some of its devices were not asked.
+
+    `pause` is how long it then waits, if nothing else says so.
+    """
     devices = {**delivery.devices, **_device_answers(results)}
     failures = [result.answer for result in results if isinstance(result.answer, SendFailure)]
     columns = {"devices": devices, **_provider_columns(results, failures)}
@@ -41,7 +46,7 @@ def conclude(delivery: Delivery, results: Sequence[Result], *, is_complete: bool
     is_own = any(not isinstance(failure, Throttled | ProviderDown) for failure in passing)
     if (passing or not is_complete) and not (is_own and _is_exhausted(delivery)):
         attempts = delivery.attempts if is_own else delivery.attempts - 1
-        return Change(State.PENDING, {**columns, "attempts": attempts, "due_at": now + _wait(delivery, passing)})
+        return Change(State.PENDING, {**columns, "attempts": attempts, "due_at": now + _wait(delivery, passing, pause)})
     was_accepted = ACCEPTED in devices.values() or any(isinstance(result.answer, str) for result in results)
     return Change(State.SENT, {**columns, "sent_at": now}) if was_accepted else Change(State.FAILED, columns)
 
@@ -79,9 +84,9 @@ def _provider_columns(results: Sequence[Result], failures: Sequence[SendFailure]
     return columns
 
 
-def _wait(delivery: Delivery, failures: Sequence[TransientFailure]) -> timedelta:
-    """Return the longest of the waits; that of an outage when the attempt was interrupted, as by one."""
-    return max((_wait_after(delivery, failure) for failure in failures), default=OUTAGE_PAUSE)
+def _wait(delivery: Delivery, failures: Sequence[TransientFailure], pause: timedelta) -> timedelta:
+    """Return the longest of the waits; `pause` when the attempt was interrupted."""
+    return max((_wait_after(delivery, failure) for failure in failures), default=pause)
 
 
 def _wait_after(delivery: Delivery, failure: TransientFailure) -> timedelta:

@@ -1,10 +1,19 @@
 """What Celery runs. A task takes ids, reads the rows anew, and may run twice."""
 
-from celery import shared_task
+from typing import Any
 
-from delivery import attempts, digests, sweeper
+from celery import shared_task
+from celery.signals import worker_shutting_down
+
+from delivery import attempts, digests, shutdown, sweeper
 from delivery.transports.registry import TRANSPORTS
 from preferences.catalog import Channel
+
+
+@worker_shutting_down.connect
+def stop(**_: Any) -> None:
+    """Begin nothing new: Celery waits for the tasks in hand, and a chunk may take minutes."""
+    shutdown.begin()
 
 
 @shared_task(name="delivery.attempt")

@@ -7,13 +7,15 @@ from threading import Lock
 from typing import Final
 
 from django.db import connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponsePermanentRedirect, JsonResponse
+from django.middleware.common import CommonMiddleware
 from django.views.decorators.http import require_safe
 
 from notifications.event_queue import EventQueue
 from preferences import redis_client
 
 _PATIENCE_SECONDS: Final = 2.0
+_ADDRESSES: Final = ("/healthz", "/readyz")
 
 
 class Probe:
@@ -63,6 +65,14 @@ _PROBES: Final = {
     "redis": Probe(_look_at_redis),
     "queue": Probe(_look_at_queue),
 }
+
+
+class HostCheck(CommonMiddleware):
+    """Django's check that a request is for a host of ours, but for probes: they ask by the address of a machine."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        """Refuse other hosts, and redirect as Django does."""
+        return None if request.path_info in _ADDRESSES else super().process_request(request)
 
 
 @require_safe

@@ -1,7 +1,7 @@
 """Pushes to iOS through the Apple Push Notification service, by aioapns over HTTP/2: one attempt each."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -60,7 +60,7 @@ _creating = Lock()
 class ApnsTransport:
     """Many pushes at a time over a connection that stays open, on an event loop in a thread of its own."""
 
-    def send(self, chunk: Sequence[Outgoing]) -> Iterator[Result]:
+    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
         """Send each push; see delivery.transports.contract."""
         return in_flight.results(chunk, self.begin, at_once=_AT_ONCE)
 

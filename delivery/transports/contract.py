@@ -1,6 +1,6 @@
 """What every transport of an outbound channel promises."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,10 +32,10 @@ class Result:
 class Transport(Protocol):
     """Talks to one provider."""
 
-    def send(self, chunk: Sequence[Outgoing]) -> Iterator[Result]:
+    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
         """Send each once, and yield each answer as soon as it is there, in any order, within 10 s.
 
-        Never retries, never sleeps, never raises for the sake of one: all that is up to delivery/attempts.py, which
-        may also stop asking in the middle of a chunk.
+        Never retries, never sleeps, never raises for the sake of one: all that is up to delivery/attempts.py. It takes
+        the next of the chunk only when it begins with it: the chunk may end early, and the caller may stop asking.
         """
         ...

@@ -1,6 +1,6 @@
 """Mail through Amazon SES by django-ses."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Final
@@ -44,7 +44,7 @@ _QUOTA_PAUSE: Final = timedelta(minutes=5)
 class SesTransport:
     """One mail at a time over a connection that stays open: opening it costs thirty times a mail."""
 
-    def send(self, chunk: Sequence[Outgoing]) -> Iterator[Result]:
+    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
         """Send each mail; see delivery.transports.contract."""
         for outgoing in chunk:
             yield Result(outgoing, _send(outgoing))

@@ -1,7 +1,7 @@
 """Pushes to Android through Firebase Cloud Messaging, HTTP v1, by pyfcm: one attempt each, and no sleep."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -48,7 +48,7 @@ _creating = Lock()
 class FcmTransport:
     """As many pushes at once as there are connections: over HTTP/1.1 each carries one at a time."""
 
-    def send(self, chunk: Sequence[Outgoing]) -> Iterator[Result]:
+    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
         """Send each push; see delivery.transports.contract."""
         return in_flight.results(chunk, self.begin, at_once=settings.FCM_CONNECTIONS)
 

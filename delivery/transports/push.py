@@ -1,6 +1,6 @@
 """Pushes to whatever service reaches the device."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Final
 
@@ -21,7 +21,7 @@ _AT_ONCE: Final = 32
 class PushTransport:
     """Sends over both services at the same time, so that neither waits for the other's timeouts."""
 
-    def send(self, chunk: Sequence[Outgoing]) -> Iterator[Result]:
+    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
         """Send each push; see delivery.transports.contract."""
         return in_flight.results(chunk, _begin, at_once=_AT_ONCE)
 

@@ -5,16 +5,17 @@ from django.db import OperationalError
 from django.utils import timezone
 from waffle.models import Switch
 
-from delivery import attempts, dispatch, lanes, outcomes, suppressions
-from delivery.errors import PermanentFailure, ProviderDown, Throttled, TransientFailure
+from delivery import attempts, dispatch, lanes, outcomes, suppressions, sweeper
+from delivery.errors import DeadToken, PermanentFailure, ProviderDown, Throttled, TransientFailure
 from delivery.models import Delivery, State, SuppressedAddress
 from delivery.transports.contract import Result
-from preferences import people, rollout
+from preferences import people, push_tokens, rollout
 from preferences.catalog import Channel
 from preferences.choices import Choices
 from preferences.decisions import Reason
 from preferences.digest_periods import DigestFrequency
 from preferences.models import User
+from preferences.push_tokens import Platform
 from tests.delivery.rows import delivery, states
 
 pytestmark = pytest.mark.django_db
@@ -170,6 +171,122 @@ def test_the_kill_switch_keeps_everything_pending(alice, provider):
     assert states(mail) == [State.PENDING]
 
 
+def test_what_has_left_when_the_kill_switch_turns_is_waited_for_and_nothing_follows(alice):
+    pushes = [delivery(alice) for _ in range(3)]
+    left = []
+
+    class TwoAtATime:
+        def send(self, chunk):
+            waiting = iter(chunk)
+            left.extend(next(waiting) for _ in range(2))
+            Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": True})
+            rollout.forget()
+            yield from (Result(outgoing, "taken") for outgoing in left)
+            left.extend(waiting)
+
+    attempt(TwoAtATime(), *pushes)
+    assert len(left) == 2
+    assert states(*pushes) == [State.SENT, State.SENT, State.PENDING]
+
+
+def test_what_has_left_when_postgresql_goes_away_is_waited_for_and_not_sent_again(alice, monkeypatch):
+    pushes = [delivery(alice) for _ in range(3)]
+    left = []
+
+    def away():
+        raise OperationalError
+
+    class TwoAtATime:
+        def send(self, chunk):
+            waiting = iter(chunk)
+            left.extend(next(waiting) for _ in range(2))
+            with monkeypatch.context() as broken:
+                broken.setattr(attempts.connection, "close", lambda: None)  # the test's transaction lies on it
+                broken.setattr(rollout, "current", away)
+                left.extend(waiting)
+            yield from (Result(outgoing, "taken") for outgoing in left)
+
+    attempt(TwoAtATime(), *pushes)
+    assert len(left) == 2
+    assert states(*pushes) == [State.SENT, State.SENT, State.PENDING]
+
+
+class Together(Provider):
+    """Takes all before it answers the first, as pushes go; who stops asking loses the answers."""
+
+    def send(self, chunk):
+        under_way = list(chunk)
+        for outgoing in under_way:
+            yield from super().send([outgoing])
+
+
+@pytest.fixture
+def restart(monkeypatch):
+    """A restart of PostgreSQL: what is named fails once."""
+
+    def during(module, name: str) -> None:
+        work, failures = getattr(module, name), iter([OperationalError])
+
+        def fail_once(*arguments, **options):
+            if error := next(failures, None):
+                raise error
+            return work(*arguments, **options)
+
+        monkeypatch.setattr(module, name, fail_once)
+
+    monkeypatch.setattr(attempts, "_DATABASE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(attempts.connection, "close", lambda: None)  # the test's transaction lies on it
+    return during
+
+
+def test_a_dead_token_that_meets_a_restart_of_postgresql_costs_no_other_its_answer(alice, bob, restart):
+    for person in (alice, bob):
+        push_tokens.register(person.id, platform=Platform.IOS, token=person.id.hex * 2, device_id="phone")
+    pushes = [delivery(alice, channel=Channel.PUSH, title="dead"), delivery(bob, channel=Channel.PUSH)]
+    restart(push_tokens, "prune")
+    provider = Together(dead=DeadToken("Unregistered"))
+    attempts.attempt(Channel.PUSH, [push.id for push in pushes], lambda: provider)
+    assert states(*pushes) == [State.FAILED, State.SENT]
+    assert User.objects.get(id=alice.id).push_tokens == []
+
+
+def test_a_throttle_that_meets_a_restart_of_postgresql_costs_no_other_its_answer(alice, restart, settings):
+    settings.RELEASE_RAMP = timedelta(minutes=1)
+    throttled, taken = delivery(alice, title="bad"), delivery(alice)
+
+    class Restarted(Together):
+        def send(self, chunk):
+            under_way = list(chunk)
+            restart(rollout, "current")
+            yield from super().send(under_way)
+
+    attempt(Restarted(bad=Throttled("Throttling")), throttled, taken)
+    assert states(throttled, taken) == [State.PENDING, State.SENT]
+
+
+def test_what_was_claimed_is_given_back_when_postgresql_goes_away_before_the_rest_got_its_turn(alice, provider, restart):
+    claimed = delivery(alice)
+    restart(attempts, "_postpone")
+    with pytest.raises(OperationalError):
+        attempt(provider, claimed)
+    claimed.refresh_from_db()
+    assert (claimed.state, claimed.attempts) == (State.PENDING, 0)
+
+
+def test_a_call_that_the_kill_switch_used_up_is_repeated_at_once_after_its_release(alice, provider, monkeypatch):
+    switch, _ = Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": True})
+    rollout.forget()
+    mail = delivery(alice, woken_at=timezone.now())
+    attempt(provider, mail)
+    switch.active = False
+    switch.save()
+    rollout.forget()
+    woken: list[int] = []
+    monkeypatch.setattr(dispatch, "wake", lambda due: woken.extend(one.id for one in due))
+    sweeper.sweep()
+    assert woken == [mail.id]
+
+
 # --- What is no longer wanted when it is sent --------------------------------------------------------------------
 
 
@@ -235,6 +352,26 @@ def test_what_is_read_while_a_worker_has_it_in_hand_is_not_sent_by_a_later_attem
     attempt(provider, mail)
     mail.refresh_from_db()
     assert (mail.state, mail.reason) == (State.SUPPRESSED, Reason.ALREADY_READ)
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "reason"),
+    [
+        (PermanentFailure("MessageRejected"), State.FAILED, Reason.ALREADY_READ),  # which a retry goes by
+        ("message", State.SENT, ""),
+    ],
+)
+def test_what_is_read_in_a_workers_hand_keeps_its_mark_unless_it_went_out(alice, answer, state, reason):
+    mail = delivery(alice, title="read")
+
+    class ReadMeanwhile(Provider):
+        def send(self, chunk):
+            dispatch.cancel([mail.notification_id])
+            yield from super().send(chunk)
+
+    attempt(ReadMeanwhile(read=answer), mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.reason) == (state, reason)
 
 
 def test_what_is_unread_again_goes_out_after_all(alice, provider):
