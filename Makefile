@@ -53,6 +53,10 @@ bench: $(INSTALLED) ## measure throughput and latency on this machine (ARGS= goe
 bench-outbound: $(INSTALLED) ## measure what mails, pushes and digests cost (ARGS=--quick for small rounds)
 	$(BIN)/python -m benchmarks.outbound $(ARGS)
 
+.PHONY: drills
+drills: $(INSTALLED) ## break things under load and account for every event (ARGS="sqs --seconds 30" for one of them)
+	@$(BIN)/python -m drills $(ARGS)
+
 .PHONY: lock
 lock: $(INSTALLED) ## pin the requirements anew after a change of pyproject.toml (ARGS=--upgrade for new releases)
 	$(BIN)/$(LOCK) $(ARGS) --output-file requirements.txt

@@ -52,29 +52,34 @@ class Process:
 
 
 class Environment:
-    """Where processes are started. Their output goes to var/bench/<name>.log."""
+    """Where processes are started. Their output goes to `logs`, a file each."""
 
-    def __init__(self, servers: Servers, stack: Stack) -> None:
+    def __init__(self, servers: Servers, stack: Stack, *, logs: Path) -> None:
         self.stack = stack
-        self._servers = servers
+        self.servers = servers
+        self.logs = logs
         self.variables = {**stack.environment_over(os.environ), "LOG_LEVEL": "WARNING"}
         self._pids = {
             "SQS emulator": servers.aws.pid,
             "PostgreSQL": servers.postgres.pid,
             "Valkey": servers.valkey.pid,
+            "SES simulator": servers.ses.pid,
+            "FCM simulator": servers.fcm.pid,
+            "APNs simulator": servers.apns.pid,
         }
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls) -> Iterator[Self]:
+    def running(cls, *, logs: Path = LOGS) -> Iterator[Self]:
         """Servers with a fresh database and queues; PostgreSQL as durable as in production."""
+        logs.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="notifications-bench-") as directory:
             Path(directory).chmod(0o711)  # as root, PostgreSQL runs under another account
             identity = Identity()
             with Servers.below(Path(directory), identity, durable=True).running() as servers:
                 stack = describe(servers, identity, port=free_port(), demo=False)
                 os.environ.update(stack.environment)  # the harness calls the emulator too
-                environment = cls(servers, stack)
+                environment = cls(servers, stack, logs=logs)
                 environment.run("manage.py", "migrate", "--verbosity", "0")
                 environment.run("manage.py", "create_queues")
                 yield environment
@@ -89,8 +94,7 @@ class Environment:
     @contextlib.contextmanager
     def process(self, name: str, command: Sequence[str]) -> Iterator[Process]:
         """A process of the system, for as long as the context lasts."""
-        LOGS.mkdir(parents=True, exist_ok=True)
-        with (LOGS / f"{name}.log").open("wb") as log:
+        with (self.logs / f"{name}.log").open("wb") as log:
             child = spawn(command, environment=self.variables, output=log, directory=ROOT)
         self._pids[name] = child.process.pid
         try:
@@ -111,7 +115,7 @@ class Environment:
         """The web process, once it answers."""
         with self.procfile_process("web") as process:
             if not wait_until(lambda: self._web_answers() or not process.child.is_alive, seconds=_READY_PATIENCE):
-                raise RuntimeError(f"the web process does not answer; see {LOGS / 'web.log'}")
+                raise RuntimeError(f"the web process does not answer; see {self.logs / 'web.log'}")
             yield process
 
     def populate(self, users: int) -> list[str]:
@@ -121,14 +125,18 @@ class Environment:
 
     def queue(self, name: str) -> Queue:
         """Return a queue by name, whether it is there yet or not."""
-        return Queue(self._servers.aws.queue_url(name), region=self.variables["AWS_DEFAULT_REGION"])
+        return Queue(self.servers.aws.queue_url(name), region=self.variables["AWS_DEFAULT_REGION"])
 
     def cpu(self) -> dict[str, float]:
         """Return the CPU seconds that each part has used so far, and all other programs of this machine."""
         own = os.times()
-        used = {name: cpu.seconds(pid) for name, pid in self._pids.items()}
+        used = {name: reading.cpu_seconds for name, reading in self.readings().items()}
         used["sockets and harness"] = own.user + own.system
         return {**used, "other programs": cpu.machine_seconds() - sum(used.values())}
+
+    def readings(self) -> dict[str, cpu.Reading]:
+        """Return the CPU and memory of each part, without the harness itself."""
+        return cpu.read(self._pids)
 
     def _web_answers(self) -> bool:
         connection = http.client.HTTPConnection(LOOPBACK, int(self.variables["PORT"]), timeout=5)

@@ -2,18 +2,15 @@
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import Never
 
 from rich.console import Console
 
+from devstack.interrupts import interrupt_once
 from devstack.launch import ROOT, DemoFailed, drop_data, run_demo
 from devstack.server import ServerFailed
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PORTS = range(1, 65_536)
 
 
@@ -36,20 +33,11 @@ def main() -> int:
 
 
 def _demo(console: Console, var: Path) -> None:
-    for number in _STOP_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN or number != signal.SIGHUP:  # nohup stays in force
-            signal.signal(number, _interrupt_once)
+    interrupt_once()
     try:
         run_demo(console, var=var, port=_wanted_port())
     except KeyboardInterrupt:
         console.print("Everything is stopped.")
-
-
-def _interrupt_once(_number: int, _frame: FrameType | None) -> Never:
-    for number in _STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # an impatient second Ctrl-C must not cut the stopping short
-    print("\nStopping; what is in hand is finished first.", flush=True)
-    raise KeyboardInterrupt
 
 
 def _wanted_port() -> int:

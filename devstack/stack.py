@@ -12,6 +12,7 @@ from typing import Self
 
 from devstack.aws import Aws
 from devstack.certificates import Certificates
+from devstack.demo.services import SERVICES
 from devstack.identity import Identity
 from devstack.ports import LOOPBACK
 from devstack.postgres import Postgres
@@ -21,7 +22,9 @@ from devstack.valkey import Valkey
 
 EVENTS_QUEUE = "notification-events"
 REGION = "us-east-1"
-_FOREIGN = ("AWS_", "DJANGO_", "FCM_", "APNS_", "GOOGLE_")
+#: What each service may publish over HTTP, and what `manage.py publish_event` may.
+_SOURCES = {**{service.name: [f"/services/{service.name}"] for service in SERVICES}, "shell": ["/shell"]}
+_FOREIGN = ("AUTH_", "AWS_", "DJANGO_", "FCM_", "APNS_", "GOOGLE_")
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
             "JWT_SECRET": identity.jwt_secret,
             "JWT_ISSUER": "notifications-devstack",
             "JWT_AUDIENCE": "notifications",
+            "SERVICE_TOKEN_SOURCES": json.dumps(_SOURCES),
             "NO_PROXY": f"{LOOPBACK},localhost",
             "no_proxy": f"{LOOPBACK},localhost",
         },

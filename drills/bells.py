@@ -1,0 +1,153 @@
+"""The open bells: one socket a person, which comes back by itself and asks for what it missed, as the real one does."""
+
+import asyncio
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, Self
+
+import orjson
+import uvloop
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+_CONNECTING_AT_ONCE: Final = 16
+_PATIENCE: Final = 60.0  # seconds
+# As in notifications/static/notifications/backoff.js and socket.js.
+_BACKOFF_BASE: Final = 2.0
+_BACKOFF_CAP: Final = 30.0
+_STEADY: Final = 10.0
+
+
+class Bells:
+    """Sockets read by an event loop in a thread of its own. All times are monotonic."""
+
+    def __init__(self, websocket_url: str, tokens: Sequence[str]) -> None:
+        self._url = websocket_url
+        self._tokens = tokens
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="bells", daemon=True)
+        self._turns = asyncio.Semaphore(_CONNECTING_AT_ONCE)
+        self._keepers: list[asyncio.Task[None]] = []
+        self.first_heard: dict[str, float] = {}  # by notification id
+        self.event_of: dict[str, str] = {}  # the event of each notification
+        self.rings: Counter[str] = Counter()  # how often each was pushed
+        self.open: set[int] = set()
+        self.turned: dict[str, dict[int, float]] = defaultdict(dict)  # "disabled" and "enabled": when whose bell heard
+        self.reconnects = 0
+        self.resyncs = 0
+        self.overflows = 0  # answers to a resume that did not hold all
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._run(self._start()).result(timeout=_PATIENCE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._stop()).result(timeout=_PATIENCE)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def number(self) -> int:
+        """How many there are, open or not."""
+        return len(self._tokens)
+
+    @property
+    def are_open(self) -> bool:
+        """Whether every bell has been greeted, and not been cut off since."""
+        return len(self.open) == self.number
+
+    @property
+    def rung_twice(self) -> int:
+        """How many rings were one too many; a bell drops them, since it knows the id."""
+        return sum(count - 1 for count in self.rings.values())
+
+    def forget_turns(self) -> None:
+        """Begin anew to note who hears `disabled` and `enabled`."""
+        self.turned.clear()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> "Future[None]":
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _start(self) -> None:
+        self._keepers = [
+            asyncio.create_task(self._keep_open(number, token)) for number, token in enumerate(self._tokens)
+        ]
+
+    async def _stop(self) -> None:
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    async def _keep_open(self, number: int, token: str) -> None:
+        """Hold one socket; when it is cut off, come back with full jitter."""
+        attempt, latest = 0, _Latest()
+        while True:
+            opened_at = time.monotonic()
+            try:
+                async with self._turns:
+                    socket = await self._connect(token)
+                async with socket:
+                    await self._listen(number, socket, latest)
+            except (OSError, WebSocketException):
+                pass
+            finally:
+                was_open = number in self.open
+                self.open.discard(number)
+            self.reconnects += was_open
+            attempt = 0 if was_open and time.monotonic() - opened_at > _STEADY else attempt + 1
+            await asyncio.sleep(_full_jitter(max(0, attempt - 1)))
+
+    async def _connect(self, token: str) -> ClientConnection:
+        return await connect(self._url, additional_headers={"Authorization": f"Bearer {token}"}, ping_interval=None)
+
+    async def _listen(self, number: int, socket: ClientConnection, latest: "_Latest") -> None:
+        async for text in socket:
+            heard_at = time.monotonic()
+            message = orjson.loads(text)
+            match message["type"]:
+                case "hello":
+                    self.open.add(number)
+                    await _resume(socket, latest)
+                case "notification":
+                    self.rings[message["notification"]["id"]] += 1
+                    self._note(message["notification"], heard_at, latest)
+                case "missed":
+                    for notification in message["notifications"]:
+                        self._note(notification, heard_at, latest)
+                    self.overflows += message["has_more"]
+                case "resync":
+                    self.resyncs += 1
+                    await _resume(socket, latest)
+                case "disabled" | "enabled" as turn:
+                    self.turned[turn].setdefault(number, heard_at)
+                    if turn == "enabled":
+                        await _resume(socket, latest)
+
+    def _note(self, notification: Mapping[str, Any], heard_at: float, latest: "_Latest") -> None:
+        id_ = notification["id"]
+        if id_ not in self.first_heard:
+            self.event_of[id_] = notification["resource"]["id"]
+            self.first_heard[id_] = heard_at
+        latest.id = max(latest.id, id_)
+
+
+class _Latest:
+    """The newest notification that a bell knows; empty while it knows none."""
+
+    id = ""
+
+
+async def _resume(socket: ClientConnection, latest: _Latest) -> None:
+    if latest.id:
+        await socket.send(orjson.dumps({"type": "resume", "after": latest.id}).decode())
+
+
+def _full_jitter(attempt: int) -> float:
+    longest: float = min(_BACKOFF_CAP, _BACKOFF_BASE * 2**attempt)
+    return random.uniform(0, longest)  # noqa: S311 - spreads load
