@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from notifications_producer.breaker import CircuitBreaker
 from notifications_producer.events import Event
@@ -107,8 +108,9 @@ class Producer:
 
 def _code(error: Exception) -> str:
     """Return the error's name, or the code in which SQS itself refused the request."""
-    answer: dict[str, Any] = getattr(error, "response", {})
-    return str(answer.get("Error", {}).get("Code") or type(error).__name__)
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "ClientError"))
+    return type(error).__name__
 
 
 def _log_published(written: Sequence[Written], *, but: Sequence[Written], path: str) -> None:

@@ -195,6 +195,14 @@ def test_threads_share_a_producer(producer, service, servers):
     assert sorted(service.ids) == sorted(map(str, range(100)))
 
 
+def test_a_refusal_of_sqs_is_told_in_its_own_word(queue):
+    answer = Answer(403, {"__type": "AccessDenied", "message": "no"})
+    with answering(answer) as portal:
+        producer = Producer(queue_url=queue.url, endpoint_url=portal.url.removesuffix("/api/v1/events"))
+        with pytest.raises(PublishFailed, match="AccessDenied"):
+            producer.publish(event(1))
+
+
 # --- Both are away -------------------------------------------------------------------------------------------
 
 
@@ -269,11 +277,13 @@ def test_a_failure_can_be_handed_to_another_process():
 
 
 @pytest.fixture
-def environment(queue, service, monkeypatch):
+def environment(queue, service, monkeypatch) -> Iterator[pytest.MonkeyPatch]:
     monkeypatch.setenv("EVENTS_QUEUE_URL", queue.url)
     monkeypatch.setenv("EVENTS_FALLBACK_URL", service.url)
     monkeypatch.setenv("EVENTS_FALLBACK_TOKEN", "t")
-    return monkeypatch
+    client._producer_of_environment.cache_clear()
+    yield monkeypatch
+    client._producer_of_environment.cache_clear()
 
 
 def test_it_is_made_once(environment, queue):
