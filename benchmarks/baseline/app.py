@@ -19,7 +19,11 @@ def _broker_url(endpoint_url: str) -> str:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 
-app = Celery("baseline", broker=_broker_url(os.environ.get("SQS_ENDPOINT_URL", "")))
+app = Celery(
+    "baseline",
+    broker=_broker_url(os.environ.get("SQS_ENDPOINT_URL", "")),
+    set_as_current=False,  # whoever imports this calls the product's workers still
+)
 app.conf.update(
     imports=["benchmarks.baseline.tasks"],
     task_default_queue=QUEUE,
