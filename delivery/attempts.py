@@ -153,7 +153,9 @@ def _postpone(channel: Channel, ids: Collection[int]) -> None:
 
 def _change(delivery: Delivery, decision: Decision) -> None:
     """Record that the delivery is not wanted any more, or wanted later."""
-    if decision.until is not None:
+    if outcomes.ACCEPTED in delivery.devices.values():  # one phone has it: it was sent, if to no other any more
+        _settle(Asked(delivery, outstanding=0))
+    elif decision.until is not None:
         _record(delivery, state=State.HELD, due_at=decision.until)
     elif _record(delivery, state=State.SUPPRESSED, reason=decision.reason):
         delivery_metrics.suppressed(delivery, decision.reason)

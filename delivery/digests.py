@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
-from delivery import delivery_metrics, dispatch, recipients
+from delivery import delivery_metrics, dispatch, recipients, shutdown
 from delivery.dispatch import Due
 from delivery.models import Delivery, State
 from delivery.recheck import decide_again
@@ -51,14 +51,13 @@ class Period:
 def collect() -> int:
     """Make every digest that is due, late ones too, and call workers for them; return how many.
 
-    Under the kill switch none is made: what comes due meanwhile goes into one mail a user after its release.
+    Under the kill switch none is made: what comes due meanwhile goes into one mail a user after its release. A worker
+    that is to stop makes no more either: the rest is as due at the next run.
     """
-    if rollout.current().is_killed:
-        return 0
     reconsider()
     count = 0
     periods = _due_periods(timezone.now())
-    while some := list(islice(periods, _USERS)):
+    while _may_go_on() and (some := list(islice(periods, _USERS))):
         due = _make(some)
         dispatch.wake(due)
         count += len(due)
@@ -69,13 +68,17 @@ def collect() -> int:
 def reconsider() -> None:
     """Move what is held for users who have changed their choices since."""
     last_id = 0
-    while held := list(_held_under_old_choices(after=last_id)):
+    while _may_go_on() and (held := list(_held_under_old_choices(after=last_id))):
         now = timezone.now()
         known = recipients.load({delivery.user_id for delivery in held})
         for delivery in held:
             decision = decide_again(Channel.EMAIL, delivery, known.get(delivery.user_id), now)
             _move(delivery, decision, now)
         last_id = held[-1].id
+
+
+def _may_go_on() -> bool:
+    return not (rollout.current().is_killed or shutdown.has_begun())
 
 
 def _held_under_old_choices(*, after: int) -> Iterable[Delivery]:

@@ -142,22 +142,27 @@ def wake(due: Iterable[Due]) -> None:
                 return
 
 
+#: States that a delivery keeps when its notification is read: the attempt that comes decides, or has.
+_MARKED: Final = (State.PENDING, State.SENDING, State.FAILED)
+
+
 def cancel(notification_ids: Collection[str]) -> None:
     """Take back what still waits of these notifications, since they were read.
 
-    What a worker has in hand, or what failed, is marked, so that no later attempt and no retry sends it.
+    What a worker has in hand, what one of several phones has already, or what failed, is marked, so that no later
+    attempt and no retry sends it.
     """
     of_these = Delivery.objects.filter(notification_id__in=notification_ids)
-    waiting = of_these.filter(state__in=[State.HELD, State.PENDING])
+    waiting = of_these.filter(state__in=[State.HELD, State.PENDING], devices={})
     waiting.update(state=State.SUPPRESSED, reason=Reason.ALREADY_READ, updated_at=timezone.now())
-    of_these.filter(state__in=[State.SENDING, State.FAILED]).update(reason=Reason.ALREADY_READ)
+    of_these.filter(state__in=_MARKED).update(reason=Reason.ALREADY_READ)
 
 
 def restore(notification_ids: Collection[str]) -> None:
     """Take `cancel` back, since they are unread again. What is too old by now is found so before it is sent."""
     now = timezone.now()
     cancelled = Delivery.objects.filter(notification_id__in=notification_ids, reason=Reason.ALREADY_READ)
-    cancelled.filter(state__in=[State.SENDING, State.FAILED]).update(reason="")
+    cancelled.filter(state__in=_MARKED).update(reason="")
     back = cancelled.filter(state=State.SUPPRESSED, digest=None)
     held = Q(channel=Channel.EMAIL, attempts=0, due_at__gt=now)
     back.filter(held).update(state=State.HELD, reason="", updated_at=now)

@@ -1,6 +1,10 @@
 """How sending fails. A transport translates whatever its provider says into one of these (spec §6 "All outbound")."""
 
 from datetime import datetime, timedelta
+from typing import Final
+
+#: Of a code. Providers' own have half of it; but what answers may be something between us and them.
+LONGEST_CODE: Final = 100
 
 
 class SendFailure(Exception):
@@ -8,7 +12,7 @@ class SendFailure(Exception):
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
-        self.code = code
+        self.code = code.replace("\0", "")[:LONGEST_CODE]
 
 
 class PermanentFailure(SendFailure):

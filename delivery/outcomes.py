@@ -41,14 +41,16 @@ def conclude(
     """
     devices = {**delivery.devices, **_device_answers(results)}
     failures = [result.answer for result in results if isinstance(result.answer, SendFailure)]
-    columns = {"devices": devices, **_provider_columns(results, failures)}
+    was_accepted = ACCEPTED in devices.values() or any(isinstance(result.answer, str) for result in results)
+    columns: dict[str, Any] = {"devices": devices, **_provider_columns(results, failures)}
+    if was_accepted:
+        columns["sent_at"] = delivery.sent_at or now  # also while other devices are still to be asked
     passing = [failure for failure in failures if isinstance(failure, TransientFailure)]
     is_own = any(not isinstance(failure, Throttled | ProviderDown) for failure in passing)
     if (passing or not is_complete) and not (is_own and _is_exhausted(delivery)):
         attempts = delivery.attempts if is_own else delivery.attempts - 1
         return Change(State.PENDING, {**columns, "attempts": attempts, "due_at": now + _wait(delivery, passing, pause)})
-    was_accepted = ACCEPTED in devices.values() or any(isinstance(result.answer, str) for result in results)
-    return Change(State.SENT, {**columns, "sent_at": now}) if was_accepted else Change(State.FAILED, columns)
+    return Change(State.SENT if was_accepted else State.FAILED, columns)
 
 
 def is_final(answer: str | SendFailure) -> bool:

@@ -1,13 +1,18 @@
 """What every transport of an outbound channel promises."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from delivery.errors import SendFailure
+from delivery.errors import SendFailure, TransientFailure
 from delivery.models import Delivery
 from preferences.models import User
 from preferences.push_tokens import Device
+from telemetry import internal_errors
+from telemetry.metrics import Place
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +44,13 @@ class Transport(Protocol):
         the next of the chunk only when it begins with it: the chunk may end early, and the caller may stop asking.
         """
         ...
+
+
+def unforeseen(error: Exception) -> TransientFailure:
+    """Return the answer of a delivery that a fault of ours broke, and tell the log: the rest of the chunk goes on.
+
+    It counts as an attempt of its own, so that what breaks each time comes to an end.
+    """
+    logger.error("sending broke", exc_info=error)
+    internal_errors.count(Place.TASK)
+    return TransientFailure(type(error).__name__)

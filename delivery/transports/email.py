@@ -16,7 +16,7 @@ from django_ses import SESBackend
 
 from delivery.errors import PermanentFailure, ProviderDown, SendFailure, Throttled
 from delivery.mail import compose
-from delivery.transports.contract import Outgoing, Result
+from delivery.transports.contract import Outgoing, Result, unforeseen
 
 #: SES's error codes (SES API Reference, "Common Errors" and SendRawEmail). What is wrong with our account or our
 #: settings is wrong for every mail: it waits, and is not held against this one.
@@ -62,6 +62,8 @@ def _send(outgoing: Outgoing) -> str | SendFailure:
         return ProviderDown(type(error).__name__)
     except BotoCoreError as error:  # SES may have taken it: its feedback comes within seconds, and settles it
         return ProviderDown(type(error).__name__, retry_after=_UNANSWERED_PAUSE)
+    except Exception as error:  # whatever a mail provokes on its way to the wire fails this one alone
+        return unforeseen(error)
     return str(message.extra_headers["message_id"])  # where django-ses leaves it
 
 

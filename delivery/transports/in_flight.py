@@ -6,10 +6,10 @@ from itertools import islice
 from queue import SimpleQueue
 
 from delivery.errors import SendFailure
-from delivery.transports.contract import Outgoing, Result
+from delivery.transports.contract import Outgoing, Result, unforeseen
 
 Answer = str | SendFailure
-#: Starts one push. The future never fails: what goes wrong is its answer.
+#: Starts one push. What goes wrong is its answer; should it raise, or its future fail, that is this push's fault alone.
 Begin = Callable[[Outgoing], Future[Answer]]
 
 
@@ -24,16 +24,30 @@ def results(chunk: Iterable[Outgoing], begin: Begin, *, at_once: int) -> Iterato
     try:
         while True:
             for outgoing in islice(waiting, at_once - len(under_way)):
-                future = begin(outgoing)
+                future = _begun(begin, outgoing)
                 under_way[future] = outgoing
                 future.add_done_callback(answered.put)
             if not under_way:
                 return
             future = answered.get()
-            yield Result(under_way.pop(future), future.result())
+            yield Result(under_way.pop(future), _answer(future))
     finally:
         for future in under_way:
             future.cancel()
+
+
+def _begun(begin: Begin, outgoing: Outgoing) -> Future[Answer]:
+    try:
+        return begin(outgoing)
+    except Exception as error:  # those under way must not lose their answers by it
+        return answered(unforeseen(error))
+
+
+def _answer(future: Future[Answer]) -> Answer:
+    try:
+        return future.result()
+    except Exception as error:  # as above
+        return unforeseen(error)
 
 
 def answered(answer: Answer) -> Future[Answer]:

@@ -66,6 +66,13 @@ def test_one_refused_address_in_a_chunk_harms_no_other(alice):
     assert bad.provider_error == "MessageRejected"
 
 
+def test_a_word_of_the_provider_that_no_column_takes_is_shortened_and_not_asked_for_again_and_again(alice):
+    mail = delivery(alice, title="bad")
+    attempt(Provider(bad=PermanentFailure("No\0" + "o" * 300)), mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.provider_error) == (State.FAILED, "No" + "o" * 98)
+
+
 def test_a_transient_failure_is_tried_again_later(alice):
     mail = delivery(alice, title="bad")
     attempt(Provider(bad=TransientFailure("greylisted", retry_after=timedelta(minutes=3))), mail)
@@ -264,7 +271,9 @@ def test_a_throttle_that_meets_a_restart_of_postgresql_costs_no_other_its_answer
     assert states(throttled, taken) == [State.PENDING, State.SENT]
 
 
-def test_what_was_claimed_is_given_back_when_postgresql_goes_away_before_the_rest_got_its_turn(alice, provider, restart):
+def test_what_was_claimed_is_given_back_when_postgresql_goes_away_before_the_rest_got_its_turn(
+    alice, provider, restart
+):
     claimed = delivery(alice)
     restart(attempts, "_postpone")
     with pytest.raises(OperationalError):
@@ -321,6 +330,41 @@ def test_what_is_too_old_is_stale_and_not_sent_late(alice, provider):
     attempt(provider, mail)
     mail.refresh_from_db()
     assert (mail.state, mail.reason) == (State.SUPPRESSED, Reason.STALE)
+
+
+@pytest.fixture
+def half_sent(alice) -> Delivery:
+    """A push that one phone has, while another's provider was away."""
+    for number in (1, 2):
+        push_tokens.register(alice.id, platform=Platform.IOS, token=f"{number:064x}", device_id=f"phone {number}")
+    push = delivery(alice, channel=Channel.PUSH, title="half")
+
+    class Half(Provider):
+        def send(self, chunk):
+            first, second = chunk
+            yield Result(first, "taken")
+            yield Result(second, ProviderDown("away"))
+
+    attempts.attempt(Channel.PUSH, [push.id], Half)
+    Delivery.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    return Delivery.objects.get(id=push.id)
+
+
+def test_a_push_that_one_phone_has_and_another_must_not_have_any_more_was_sent(half_sent, provider):
+    assert half_sent.state == State.PENDING
+    Delivery.objects.update(occurred_at=timezone.now() - timedelta(hours=1))
+    attempts.attempt(Channel.PUSH, [half_sent.id], lambda: provider)
+    push = Delivery.objects.get()
+    assert (push.state, push.reason, push.sent_at) == (State.SENT, "", half_sent.sent_at)
+    assert push.sent_at
+    assert provider.sent == []
+
+
+def test_a_push_that_one_phone_has_and_was_read_goes_to_no_other_and_was_sent(half_sent, provider):
+    dispatch.cancel([half_sent.notification_id])
+    attempts.attempt(Channel.PUSH, [half_sent.id], lambda: provider)
+    assert provider.sent == []
+    assert states(half_sent) == [State.SENT]
 
 
 def test_who_has_chosen_a_digest_meanwhile_gets_it_there(alice, provider):
@@ -382,6 +426,21 @@ def test_what_is_unread_again_goes_out_after_all(alice, provider):
     dispatch.restore(ids)
     attempt(provider, mail)
     assert states(mail, held) == [State.SENT, State.HELD]
+
+
+def test_what_was_read_in_a_workers_hand_and_is_unread_again_is_tried_again(alice, provider):
+    mail = delivery(alice, title="bad")
+
+    class ReadMeanwhile(Provider):
+        def send(self, chunk):
+            dispatch.cancel([mail.notification_id])
+            yield from super().send(chunk)
+
+    attempt(ReadMeanwhile(bad=TransientFailure("later")), mail)
+    dispatch.restore([mail.notification_id])
+    Delivery.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    attempt(provider, mail)
+    assert states(mail) == [State.SENT]
 
 
 def test_an_answer_outlives_a_moment_without_postgresql(alice, provider, monkeypatch):

@@ -1,9 +1,10 @@
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from delivery import attempts, shutdown
+from delivery import attempts, digests, dispatch, shutdown
 from delivery.models import Delivery, State
 from delivery.transports.contract import Result
 from preferences.catalog import Channel
@@ -49,3 +50,14 @@ def test_a_worker_that_is_to_stop_takes_nothing_in_hand(alice):
     attempts.attempt(Channel.EMAIL, [row.id], lambda: StopsAfter(1))
     row.refresh_from_db()
     assert (row.state, row.attempts) == (State.PENDING, 0)
+
+
+def test_a_run_of_digests_ends_after_the_batch_in_hand_and_the_next_run_makes_the_rest(alice, bob, monkeypatch):
+    for person in (alice, bob):
+        delivery(person, state=State.HELD, due_at=timezone.now() - timedelta(minutes=1))
+    monkeypatch.setattr(digests, "_USERS", 1)
+    monkeypatch.setattr(dispatch, "wake", lambda due: shutdown.begin())
+    assert digests.collect() == 1
+    shutdown._asked.clear()
+    assert digests.collect() == 1
+    assert not Delivery.objects.filter(state=State.HELD, digest=None).exists()

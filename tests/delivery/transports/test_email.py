@@ -6,7 +6,7 @@ import pytest
 from botocore.config import Config
 from pytest_django import Settings
 
-from delivery.errors import PermanentFailure, ProviderDown, SendFailure, Throttled
+from delivery.errors import PermanentFailure, ProviderDown, SendFailure, Throttled, TransientFailure
 from delivery.transports import email
 from delivery.transports.contract import Outgoing, Result
 from delivery.transports.email import SesTransport
@@ -53,6 +53,18 @@ def test_the_answer_is_the_providers_message_id(send, mailbox, alice):
     (result,) = send(alice)
     (mail,) = mailbox.mails(to=alice.email)
     assert result.answer == mail["id"]
+
+
+def test_a_mail_that_breaks_on_its_way_to_the_wire_fails_alone(send, mailbox, alice, bob, monkeypatch):
+    compose = email.compose
+
+    def break_for_alice(outgoing: Outgoing) -> object:
+        return object() if outgoing.user == alice else compose(outgoing)
+
+    monkeypatch.setattr(email, "compose", break_for_alice)
+    broken, taken = send(alice, bob)
+    assert isinstance(failure(broken), TransientFailure)
+    assert isinstance(taken.answer, str)
 
 
 def test_feedback_finds_the_row_by_a_tag(send, mailbox, alice):
