@@ -40,7 +40,7 @@ def cards(report: Report) -> Iterator[Card]:
 
 
 def _to_be_held(report: Report) -> Card:
-    facts = [Fact("Coming in", _rate(report.arriving_per_second)), *_queues(report), _expiry(report)]
+    facts = [_coming_in(report), *_queues(report), _expiry(report)]
     note = "Producers notice nothing: SQS and POST /api/v1/events take every event."
     return Card("Held in an hour", _in(report, _HOUR), facts, note)
 
@@ -48,7 +48,7 @@ def _to_be_held(report: Report) -> Card:
 def _held(report: Report) -> Card:
     facts = [
         Fact("Held for", in_words(report.held_for), note=f"since {_moment(report.turned_at)}"),
-        Fact("Coming in", _rate(report.arriving_per_second), note=f"in an hour {_in(report, _HOUR)} more"),
+        _coming_in(report),
         *_queues(report),
         _expiry(report),
     ]
@@ -56,8 +56,11 @@ def _held(report: Report) -> Card:
     return Card("Events held now", _UNKNOWN if report.messages is None else f"{report.messages:,}", facts, note)
 
 
-def _rate(per_second: float | None) -> str:
-    return _UNKNOWN if per_second is None else f"about {per_second:,.1f} a second"
+def _coming_in(report: Report) -> Fact:
+    if (per_second := report.arriving_per_second) is None:
+        return Fact("Coming in", "cannot be told yet")
+    note = f"in an hour {_in(report, _HOUR)} more" if report.is_on else ""
+    return Fact("Coming in", f"about {per_second:,.1f} a second", note=note)
 
 
 def _in(report: Report, duration: timedelta) -> str:

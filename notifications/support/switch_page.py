@@ -73,8 +73,8 @@ def show(request: HttpRequest) -> HttpResponse:
         return _page(request, form)
     is_on = form.cleaned_data["turn"] == "on"
     if _turn(request, on=is_on, reason=form.cleaned_data["reason"]):
-        told = "The kill switch is on." if is_on else "The kill switch is released."
-        messages.success(request, told)
+        told = "The kill switch is on" if is_on else "The kill switch is released"
+        messages.success(request, f"{told}. Every process knows within 5 seconds.")
     else:
         messages.warning(request, "Somebody else has just turned it. Nothing was changed.")
     return HttpResponseRedirect(reverse("admin:switch"))

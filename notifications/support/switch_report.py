@@ -27,6 +27,7 @@ from preferences.catalog import CATALOG, Channel
 from preferences.release import DELIVERIES_PER_SECOND, EVENTS_PER_SECOND, Ramp
 
 _TURNS_LISTED: Final = 5
+_TOO_SOON: Final = timedelta(seconds=10)  # to tell a rate by what has piled up
 #: Measured on one core (spec §10): what an intake does once nothing hinders it.
 FULL_SPEED: Final = 2_500.0
 
@@ -66,6 +67,7 @@ class Report:
     ages: Sequence[Ages]
     open_bells: int | None
     turns: Sequence[Turn]
+    slow_until: datetime | None = None  # after a release: when nothing is held back any more
 
     @property
     def held_for(self) -> timedelta:
@@ -79,10 +81,15 @@ class Report:
 
     @property
     def arriving_per_second(self) -> float | None:
-        """Return about how many come in a second: while nothing is accepted, by what has piled up."""
+        """Return about how many come in a second: while nothing is accepted, by what has piled up.
+
+        None at first, since some were there before.
+        """
         if not self.is_on:
             return self.accepted_per_second
-        return None if self.messages is None else self.messages / max(self.held_for.total_seconds(), 1.0)
+        if self.messages is None or self.held_for < _TOO_SOON:
+            return None
+        return self.messages / self.held_for.total_seconds()
 
     @property
     def first_expiry(self) -> datetime | None:
@@ -113,6 +120,7 @@ def take() -> Report:
         ages=_ages(now),
         open_bells=bell.open_bells(),
         turns=_turns(switch),
+        slow_until=switch.modified + settings.RELEASE_RAMP if rollout.since_release() is not None else None,
         queue=depth.answers()[queue],
         retention=retention.answer(),
     )

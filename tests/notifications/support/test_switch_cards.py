@@ -54,6 +54,12 @@ def test_while_it_holds_an_hour_is_foretold_from_what_piled_up():
     assert "about 7,200 more" in fact("Events held now", "Coming in", **held).note
 
 
+def test_nothing_is_foretold_from_what_was_there_before_the_switch():
+    held = {"held_for": MINUTE / 60, "queue": Depth(5, 0)}
+    coming = fact("Events held now", "Coming in", **held)
+    assert (coming.words, coming.note) == ("cannot be told yet", "")
+
+
 @pytest.mark.parametrize(("days", "words", "look"), [(1, "in 13 days", Look.OK), (13, "in 24 hours", Look.WARN)])
 def test_when_sqs_drops_the_first_is_told_and_becomes_a_warning(days: int, words: str, look: Look):
     first = fact("Events held now", "SQS drops the first", held_for=days * DAY, queue=Depth(1, 0))

@@ -202,6 +202,16 @@ def test_it_is_turned_on_and_released_and_both_are_on_record(admin):
     assert "Released: Mended" in page
 
 
+def test_after_a_release_the_page_says_until_when_it_goes_slowly(admin, settings):
+    settings.RELEASE_RAMP = MINUTE
+    Switch.objects.update(created=timezone.now() - 60 * MINUTE)
+    turn(admin, "on")
+    turn(admin, "off")
+    assert f"slowly until {switch().modified + MINUTE:%H:%M:%S} UTC" in show(admin)
+    settings.RELEASE_RAMP = timedelta()
+    assert "slowly until" not in show(admin)
+
+
 @pytest.mark.parametrize("missing", [{"is_sure": ""}, {"reason": ""}, {"reason": " "}, {"turn": "sideways"}])
 def test_it_does_not_turn_without_a_reason_and_a_confirmation(admin, missing: dict[str, str]):
     assert turn(admin, "on", **missing).status_code == 200
