@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from celery import current_app
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -123,23 +123,28 @@ _respite = Respite()
 
 
 def wake(due: Iterable[Due]) -> None:
-    """Call workers, one task a chunk and channel. A call that is lost is repeated by the sweeper within a minute."""
-    if _respite.lasts:
-        return
+    """Call workers, one task a chunk and channel. Where SQS takes no call the next sweep repeats it."""
     by_channel: dict[Channel, list[int]] = defaultdict(list)
     for delivery in due:
         by_channel[delivery.channel].append(delivery.id)
-    for channel, ids in by_channel.items():
-        for chunk in _chunks(ids):
-            try:
-                current_app.send_task(
-                    "delivery.attempt", [channel.value, chunk], queue=settings.OUTBOUND_QUEUES[channel]
-                )
-            except (BrokerError, BotoCoreError, ClientError, OSError) as error:
-                logger.warning("no worker called", extra={"channel": channel, "error": type(error).__name__})
-                metrics.count(Metric.WORKERS_NOT_CALLED, channel=channel)
-                _respite.begin()
-                return
+    calls = [(channel, chunk) for channel, ids in by_channel.items() for chunk in _chunks(ids)]
+    uncalled = [id_ for channel, chunk in calls if not _call(channel, chunk) for id_ in chunk]
+    if uncalled:  # as if their turn had come since the last call
+        Delivery.objects.filter(id__in=uncalled).update(woken_at=F("due_at") - timedelta(microseconds=1))
+
+
+def _call(channel: Channel, chunk: Sequence[int]) -> bool:
+    """Call a worker for the chunk, unless SQS is left alone just now; return whether SQS took the call."""
+    if _respite.lasts:
+        return False
+    try:
+        current_app.send_task("delivery.attempt", [channel.value, chunk], queue=settings.OUTBOUND_QUEUES[channel])
+    except (BrokerError, BotoCoreError, ClientError, OSError) as error:
+        logger.warning("no worker called", extra={"channel": channel, "error": type(error).__name__})
+        metrics.count(Metric.WORKERS_NOT_CALLED, channel=channel)
+        _respite.begin()
+        return False
+    return True
 
 
 #: States that a delivery keeps when its notification is read: the attempt that comes decides, or has.

@@ -4,10 +4,12 @@ import time
 import pytest
 from kombu.exceptions import OperationalError as BrokerError
 
-from delivery import dispatch
+from delivery import dispatch, sweeper
 from delivery.dispatch import Due
 from preferences.catalog import Channel
+from tests.delivery.rows import delivery
 
+pytestmark = pytest.mark.django_db
 DUE = [Due(1, Channel.EMAIL), Due(2, Channel.PUSH)]
 
 
@@ -36,6 +38,16 @@ def test_afterwards_workers_are_called_again(calls, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: later)
     dispatch.wake(DUE)
     assert calls == ["email", "email"]
+
+
+def test_what_nobody_was_called_for_is_called_for_by_the_next_sweep(calls, alice, monkeypatch):
+    mail = delivery(alice)
+    dispatch.wake([Due(mail.id, Channel.EMAIL)])
+    called = []
+    monkeypatch.setattr(dispatch, "wake", called.extend)
+    sweeper.sweep()
+    sweeper.sweep()
+    assert called == [Due(mail.id, Channel.EMAIL)]
 
 
 def test_an_sqs_that_does_not_answer_holds_up_one_batch_for_a_moment(servers, monkeypatch):
