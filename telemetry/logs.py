@@ -64,8 +64,8 @@ _FILLED: Final = frozenset({"py.warnings"})
 _WORDS: Final = {
     "celery.app.trace": "task failed",
     "django.request": "request failed",
-    "django.security.DisallowedHost": "request for a foreign host",
 }
+_SUSPICIOUS: Final = "django.security."  # and the error's name: Django logs its text, which quotes the request
 _PROGRAMS: Final = {"consume_events": "intake"}
 
 
@@ -129,6 +129,8 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage().strip()
     if record.name in _WORDS:
         return _WORDS[record.name]
+    if record.name.startswith(_SUSPICIOUS):
+        return "request refused"
     if isinstance(record.msg, BaseException):
         return type(record.msg).__name__
     return str(record.msg).strip().partition("\n")[0]

@@ -130,6 +130,18 @@ def test_a_request_that_fails_names_its_route_and_not_its_path(log: Log):
     assert "email/unsubscribe/<str:token>" in routes
 
 
+def test_a_request_for_a_foreign_host_does_not_name_it(log: Log):
+    assert Client().get("/admin/", headers={"host": "zoraida.example"}).status_code == 400
+    (line,) = log.lines("request refused")
+    assert (line["status"], line["error"]["kind"]) == ("error", "DisallowedHost")
+    assert "zoraida" not in log.text
+
+
+def test_what_django_finds_suspicious_is_not_quoted(log: Log):
+    logging.getLogger("django.security.DisallowedModelAdminLookup").error("Filtering by zoraida not allowed")
+    assert [line["message"] for line in log.lines()] == ["request refused"]
+
+
 def test_a_warning_keeps_its_words(log: Log):
     logging.getLogger("py.warnings").warning("%s", "settings.py:3: UserWarning: No directory at: static")
     assert "No directory" in log.text
