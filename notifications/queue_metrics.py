@@ -30,14 +30,15 @@ def measure() -> None:
     if not metrics.are_on():
         return
     names = _names()
-    question = Question(list(names))  # answered while we ask PostgreSQL
+    answers = Question(list(names)).answers()
+    depths = {names[name]: depth for name, depth in answers.items() if depth}
+    _measure_sqs(depths)  # first: what PostgreSQL holds up shows there
     deliveries, by_http = backlog.waiting()
     _measure_deliveries(deliveries)
     _measure_http(by_http)
     metrics.gauge(Metric.KILL_SWITCH, int(rollout.current().is_killed))
-    per_second = lag.events_per_second()
-    depths = question.answers()
-    _measure_sqs({names[name]: depth for name, depth in depths.items() if depth}, per_second)
+    if events := depths.get(Queue.EVENTS):
+        _measure_age_of_events(events)
 
 
 def _names() -> Mapping[str, Queue]:
@@ -51,14 +52,16 @@ def _names() -> Mapping[str, Queue]:
     }
 
 
-def _measure_sqs(depths: Mapping[Queue, Depth], per_second: float) -> None:
+def _measure_sqs(depths: Mapping[Queue, Depth]) -> None:
     for queue, depth in depths.items():
         metrics.gauge(Metric.QUEUE_DEPTH, depth.waiting, queue=queue)
         metrics.gauge(Metric.QUEUE_IN_FLIGHT, depth.in_flight, queue=queue)
-    if events := depths.get(Queue.EVENTS):
-        behind = Lag(events.waiting, events.in_flight, per_second).behind
-        if behind is not None:  # else nothing moves, and there is no saying
-            metrics.gauge(Metric.QUEUE_AGE, behind.total_seconds(), queue=Queue.EVENTS)
+
+
+def _measure_age_of_events(depth: Depth) -> None:
+    behind = Lag(depth.waiting, depth.in_flight, lag.events_per_second()).behind
+    if behind is not None:  # else nothing moves, and there is no saying
+        metrics.gauge(Metric.QUEUE_AGE, behind.total_seconds(), queue=Queue.EVENTS)
 
 
 def _measure_deliveries(deliveries: Sequence[Waiting]) -> None:

@@ -14,8 +14,9 @@ from devstack.ports import LOOPBACK
 LARGEST_DATAGRAM: Final = 1432
 
 _LOOK_SECONDS: Final = 0.05
+_NUMBER: Final = r"-?[0-9.]+(?:e[+-]?[0-9]+)?"
 _LINE: Final = re.compile(
-    r"(?P<name>[A-Za-z][A-Za-z0-9_.]{0,199}):(?P<values>-?[0-9.]+(?::-?[0-9.]+)*)\|(?P<kind>c|g|d)"
+    rf"(?P<name>[A-Za-z][A-Za-z0-9_.]{{0,199}}):(?P<values>{_NUMBER}(?::{_NUMBER})*)\|(?P<kind>c|g|d)"
     r"(?:\|@(?P<rate>[0-9.]+))?(?:\|\#(?P<tags>[^|]+))?(?:\|[ce]:[^|]+)*"
 )
 _TAG: Final = re.compile(r"(?P<name>[a-z][a-z_]*):(?P<value>[a-z0-9_:.\-/]+)")

@@ -16,6 +16,7 @@ from delivery.models import Delivery, State
 from delivery.transports.contract import Result
 from notifications import inbox, pipeline, queue_metrics
 from notifications.models import Path, WaitingEvent
+from notifications.support import backlog
 from preferences import rollout
 from preferences.catalog import Channel
 from tests.cloudevents import event_for, message
@@ -88,6 +89,18 @@ def test_the_depth_that_is_measured_is_what_lies_in_sqs(agent, queues):
     queue_metrics.measure()
     assert agent.values("notifications.queue.depth", queue="events") == [2]
     assert agent.values("notifications.queue.in_flight", queue="events") == [1]
+
+
+def test_the_depth_of_sqs_is_measured_while_postgresql_is_away(agent, queues, monkeypatch):
+    queues.send(["1", "2"])
+    monkeypatch.setattr(backlog, "waiting", _be_away)
+    with pytest.raises(OperationalError):
+        queue_metrics.measure()
+    assert agent.values("notifications.queue.depth", queue="events") == [2]
+
+
+def _be_away():
+    raise OperationalError
 
 
 def test_too_many_events_in_sqs_raise_the_alert(agent, queues, monkeypatch):

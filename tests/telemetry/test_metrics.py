@@ -8,7 +8,7 @@ from devstack.simulators.dogstatsd import LARGEST_DATAGRAM
 from notifications.models import Path
 from preferences.catalog import Channel
 from telemetry import metrics, statsd
-from telemetry.metrics import MEANINGS, Kind, Metric, Stage, Tag
+from telemetry.metrics import MEANINGS, Kind, Metric, Queue, Stage, Tag
 from tests.dogstatsd import CONSTANT
 
 
@@ -106,3 +106,8 @@ def _product(numbers) -> int:
 @pytest.mark.parametrize("tag", Tag)
 def test_no_tag_may_say_what_looks_like_a_person(tag):
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*(:[a-z]+)?", value) for value in metrics.allowed(tag))
+
+
+def test_a_gauge_that_is_nearly_nothing_is_read_as_it_was_written(agent):
+    metrics.gauge(Metric.QUEUE_AGE, 0.00003, queue=Queue.HTTP_EVENTS)
+    assert agent.values("notifications.queue.age") == [0.00003]
