@@ -29,6 +29,7 @@ _BRING_DIGESTS_DUE: Final = """
     )
     SELECT count(DISTINCT user_id) FROM due
 """
+_END_CALLS: Final = "UPDATE deliveries SET woken_at = woken_at - interval '1 minute' WHERE state = 'pending'"
 _TURN_SWITCH: Final = """
     UPDATE waffle_switch SET active = %s, modified = now() WHERE name = 'notifications_kill_switch'
 """
@@ -89,6 +90,11 @@ class Database:
         """Put the clock forward for what killed workers had in hand; return how many deliveries that were."""
         with self._connection() as connection:
             return connection.execute(_END_LEASES, [list(ids)]).rowcount
+
+    def end_calls(self) -> None:
+        """Put the clock forward a minute for the calls of workers: those that were lost are repeated at once."""
+        with self._connection() as connection:
+            connection.execute(_END_CALLS)
 
     def age(self, most: int) -> list[int]:
         """Put the clock forward a day for some mails and pushes that wait, `most` at most; return their ids."""

@@ -28,7 +28,6 @@ from drills.supervisor import Supervisor
 from notifications_producer import HttpFallback, Producer
 
 _READY_PATIENCE: Final = 90.0  # seconds
-_MAINTENANCE_QUEUE: Final = "notification-maintenance"
 Tell = Callable[[str], None]
 
 #: Shorter than usual, so that a drill ends sooner; what is drilled is the same.
@@ -75,8 +74,9 @@ class Stage:
         self.providers = Providers(environment.stack)
         self._environment = environment
         self.database = Database(environment.servers.postgres.url)
+        prefix = environment.variables.get("OUTBOUND_QUEUE_PREFIX", "notification")
         self._queue: Queue = environment.queue(EVENTS_QUEUE)
-        self._maintenance: Queue = environment.queue(_MAINTENANCE_QUEUE)
+        self._maintenance: Queue = environment.queue(f"{prefix}-maintenance")
         self._users = users
 
     @classmethod

@@ -49,7 +49,7 @@ class SwitchRehearsal:
             holds=stale == len(self._aged) > 0,
         )
         self._script.check(
-            f"{digests} digests were made after the release for the {self._due} people whose digest had come due",
+            f"{digests} digests were made in all, for the {self._due} people whose digest had come due",
             holds=digests == self._due > 0,
         )
 

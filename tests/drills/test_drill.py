@@ -1,13 +1,18 @@
 """The arithmetic of a drill, and one drill from beginning to end."""
 
+import dataclasses
 import json
 import math
 import signal
 import subprocess
 import sys
 
+import pytest
+
 from devstack.waiting import wait_until
-from drills.drill import phases, recovery
+from drills.account import Account
+from drills.drill import Result, phases, recovery
+from drills.script import Check
 from tests.conftest import ROOT
 from tests.devstack.pids import descendants, is_alive
 
@@ -43,6 +48,24 @@ def test_there_is_nothing_to_recover_from_when_nothing_was_held_up():
     assert recovery(DUE, {"broken": 3.1, "mended": 6.1}, ended=5.0) == 0
 
 
+def result(**deviations) -> Result:
+    """A drill that was passed, but for the deviations."""
+    clean = Account(events=0, channels=[], reasons={}, damages={}, rejected={}, told=0, untold=0, rung_twice=0)
+    fields = {field.name: 0 for field in dataclasses.fields(Result)}
+    passed = {"account": clean, "checks": [], "is_drained": True, "collapses": {}}
+    return Result(**{**fields, **passed, **deviations})
+
+
+@pytest.mark.parametrize(
+    "deviation",
+    [{"is_drained": False}, {"unpublished": 1}, {"collapses": {"web": 1}}, {"checks": [Check("It holds", False)]}],
+    ids=lambda deviation: next(iter(deviation)),
+)
+def test_a_drill_fails_for_what_no_account_shows(deviation):
+    assert result().is_clean
+    assert not result(**deviation).is_clean
+
+
 def test_the_kill_switch_under_load_loses_and_doubles_nothing(tmp_path):
     command = [sys.executable, "-m", "drills", "switch", "--seconds=6", "--calm=2", "--users=21", f"--var={tmp_path}"]
     finished = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -51,6 +74,9 @@ def test_the_kill_switch_under_load_loses_and_doubles_nothing(tmp_path):
     assert (found["passed"], found["lost"], found["doubled"]) == (True, 0, 0)
     assert found["account"]["events"] > 8 * 50
     assert all(check["holds"] for check in found["checks"])
+    assert {"stale", "digests", "'disabled'", "'enabled'"} <= {
+        word.strip(",") for check in found["checks"] for word in check["text"].split()
+    }
 
 
 def test_ctrl_c_leaves_nothing_running(tmp_path):
