@@ -288,7 +288,7 @@ DEFAULT_TIMEZONE = env.str("DEFAULT_TIMEZONE", default="UTC")  # for digests of 
 WAFFLE_FLAG_MODEL = "preferences.Flag"
 #: How old the flag and the switch may be; the spec allows 5 s.
 ROLLOUT_CACHE = timedelta(milliseconds=env.int("ROLLOUT_CACHE_MS", default=1000))
-#: How long intake and sending take to full speed after a release of the kill switch; 0: at once (preferences/release.py).
+#: How long intake and sending take to full speed after the kill switch; 0: at once (preferences/release.py).
 RELEASE_RAMP = timedelta(seconds=env.float("RELEASE_RAMP_SECONDS", default=60))
 
 # --- Retention (spec §4), in days: what is older is taken away by `prune_notifications` and beat ---------------
