@@ -127,16 +127,14 @@ class Environment:
         """Return a queue by name, whether it is there yet or not."""
         return Queue(self.servers.aws.queue_url(name), region=self.variables["AWS_DEFAULT_REGION"])
 
-    def cpu(self) -> dict[str, float]:
+    def cpu_seconds(self) -> dict[str, float]:
         """Return the CPU seconds that each part has used so far, and all other programs of this machine."""
-        own = os.times()
         used = {name: reading.cpu_seconds for name, reading in self.readings().items()}
-        used["sockets and harness"] = own.user + own.system
         return {**used, "other programs": cpu.machine_seconds() - sum(used.values())}
 
     def readings(self) -> dict[str, cpu.Reading]:
-        """Return the CPU and memory of each part, without the harness itself."""
-        return cpu.read(self._pids)
+        """Return the CPU and memory of each part, the harness among them."""
+        return {**cpu.read(self._pids), "sockets and harness": cpu.read_own()}
 
     def _web_answers(self) -> bool:
         connection = http.client.HTTPConnection(LOOPBACK, int(self.variables["PORT"]), timeout=5)

@@ -76,10 +76,10 @@ class Bench:
         with self._publishing(order) as publisher:
             with system.process.frozen():
                 _await(lambda: system.queue.backlog() >= filled, "the queue does not fill")
-                before = self._environment.cpu()
+                before = self._environment.cpu_seconds()
                 started = time.monotonic()
             inflow.wait(patience=_PATIENCE)
-            used = cpu.per_event(before, self._environment.cpu(), count)
+            used = cpu.per_event(before, self._environment.cpu_seconds(), count)
             _await_success(publisher)
         seconds = inflow.latest - started
         return Peak(seconds, len(inflow.times) / seconds, used, self._settle(system, traffic, inflow))
@@ -88,10 +88,10 @@ class Bench:
         """Publish at `rate` for so many seconds."""
         traffic, inflow = self._next(int(rate * seconds))
         order = Order(traffic, way, rate=rate, start_at=time.monotonic() + _BOOT_SECONDS)
-        before = self._environment.cpu()
+        before = self._environment.cpu_seconds()
         with self._publishing(order) as publisher:
             inflow.wait(patience=_PATIENCE)
-            used = cpu.per_event(before, self._environment.cpu(), traffic.count)
+            used = cpu.per_event(before, self._environment.cpu_seconds(), traffic.count)
             _await_success(publisher)
         latencies = Percentiles.of(_latencies(order, inflow))
         return Steady(rate, latencies, used, self._settle(system, traffic, inflow))

@@ -33,17 +33,20 @@ class Way(StrEnum):
     ONE_BY_ONE = "one call and one message an event"  # Producer.publish: what one service does when something happens
     IN_TENS = "one message an event, ten a call"  # many services at once, without the CPU that they would use elsewhere
     PACKED = "ten events a message"  # Producer.publish_many
+    PACKED_IN_TENS = "ten events a message, ten messages a call"  # many services that pack, as IN_TENS
     AS_TASKS = "one Celery task an event"  # apply_async: one call each, stock kombu has no other
 
     @property
     def events_per_call(self) -> int:
         """How many events are handed over together; they wait for the last of them to be due."""
+        if self is Way.PACKED_IN_TENS:
+            return TEN * TEN
         return TEN if self in {Way.IN_TENS, Way.PACKED} else 1
 
     @property
     def events_per_message(self) -> int:
         """How many events share one message of the queue."""
-        return TEN if self is Way.PACKED else 1
+        return TEN if self in {Way.PACKED, Way.PACKED_IN_TENS} else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +77,26 @@ class Order:
 
 def carry_out(order: Order, send: Send, *, backlog: Callable[[], int]) -> None:
     """Publish all of it, each event as soon as it is due."""
-    for call, numbers in enumerate(_calls(order)):
+    for call, numbers in enumerate(calls(order)):
         events = [order.traffic.event(number) for number in numbers]
-        _sleep_until(order.due(numbers[-1]))
+        sleep_until(order.due(numbers[-1]))
         if order.waiting < sys.maxsize and call % _CALLS_BETWEEN_LOOKS == 0:
             wait_until(lambda: backlog() < order.waiting, seconds=_PATIENCE)
         send(events)
 
 
-def _calls(order: Order) -> Iterator[list[int]]:
+def calls(order: Order) -> Iterator[list[int]]:
+    """Yield the numbers of the events of each call."""
     numbers = iter(range(order.traffic.count))
     while together := list(islice(numbers, order.way.events_per_call)):
         yield together
 
 
-def _sleep_until(moment: float) -> None:
-    if (left := moment - time.monotonic()) > 0:
+def sleep_until(moment: float) -> float:
+    """Wait for a moment (monotonic) unless it has passed, and return what time it is then."""
+    while (left := moment - (now := time.monotonic())) > 0:
         time.sleep(left)
+    return now
 
 
 def sender(way: Way, environment: Mapping[str, str], queue: Queue) -> Send:
@@ -100,6 +106,8 @@ def sender(way: Way, environment: Mapping[str, str], queue: Queue) -> Send:
             return _each(publish_task)
         case Way.IN_TENS:
             return lambda events: queue.send([event.as_json() for event in events])
+        case Way.PACKED_IN_TENS:
+            return lambda events: queue.send(_packed(events))
     producer = Producer(
         queue_url=environment["EVENTS_QUEUE_URL"],
         endpoint_url=environment["SQS_ENDPOINT_URL"],
@@ -114,6 +122,14 @@ def _each(publish: Callable[[Event], object]) -> Send:
             publish(event)
 
     return send
+
+
+def _packed(events: Sequence[Event]) -> list[str]:
+    written = iter([event.as_json() for event in events])
+    bodies = []
+    while together := list(islice(written, TEN)):
+        bodies.append(f"[{','.join(together)}]")
+    return bodies
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import orjson
 import uvloop
@@ -14,6 +14,17 @@ from websockets.asyncio.client import ClientConnection, connect
 
 _CONNECTING_AT_ONCE: Final = 16
 _CONNECT_PATIENCE: Final = 60.0  # seconds
+
+
+class Hearer(Protocol):
+    """Who is told what came out of the sockets."""
+
+    @property
+    def name(self) -> str:
+        """Of the traffic whose events are told; others are passed over."""
+
+    def add(self, event_id: str, received_at: float) -> None:
+        """Note that a socket received this event (monotonic)."""
 
 
 class Inflow:
@@ -52,7 +63,7 @@ class Subscribers:
         self._thread = threading.Thread(target=self._loop.run_forever, name="subscribers", daemon=True)
         self._sockets: list[ClientConnection] = []
         self._readers: list[asyncio.Task[None]] = []
-        self._inflow = Inflow("", expected=1)
+        self._inflow: Hearer = Inflow("", expected=1)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -67,8 +78,13 @@ class Subscribers:
 
     def watch(self, name: str, *, expected: int) -> Inflow:
         """Begin to note the events of the traffic with this name; others are passed over from now on."""
-        self._inflow = Inflow(name, expected=expected)
-        return self._inflow
+        inflow = Inflow(name, expected=expected)
+        self._inflow = inflow
+        return inflow
+
+    def tell(self, inflow: Hearer) -> None:
+        """Begin to tell another one instead; it is called in the loop of the sockets."""
+        self._inflow = inflow
 
     def _run(self, work: Coroutine[Any, Any, None]) -> "Future[None]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)

@@ -61,7 +61,9 @@ def test_an_order_without_a_limit_does_not_look_at_the_queue():
     carry_out(Order(TRAFFIC, Way.IN_TENS), lambda _: None, backlog=lambda: pytest.fail("looked"))
 
 
-@pytest.mark.parametrize(("way", "messages"), [(Way.ONE_BY_ONE, 30), (Way.IN_TENS, 30), (Way.PACKED, 3)])
+@pytest.mark.parametrize(
+    ("way", "messages"), [(Way.ONE_BY_ONE, 30), (Way.IN_TENS, 30), (Way.PACKED, 3), (Way.PACKED_IN_TENS, 3)]
+)
 def test_every_event_arrives_in_the_promised_number_of_messages(queue, way, messages):
     seen, events = queue
     addresses = {"EVENTS_QUEUE_URL": events.url}
