@@ -3,6 +3,9 @@
 PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
+RATE ?= 1000
+SECONDS ?= 600
+MIX ?= default
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,6 +55,10 @@ bench: $(INSTALLED) ## measure throughput and latency on this machine (ARGS= goe
 .PHONY: bench-outbound
 bench-outbound: $(INSTALLED) ## measure what mails, pushes and digests cost (ARGS=--quick for small rounds)
 	$(BIN)/python -m benchmarks.outbound $(ARGS)
+
+.PHONY: load
+load: $(INSTALLED) ## load everything steadily and account for every event (RATE=1000 SECONDS=600 MIX=default)
+	@$(BIN)/python -m benchmarks.load --rate $(RATE) --seconds $(SECONDS) --mix $(MIX) $(ARGS)
 
 .PHONY: drills
 drills: $(INSTALLED) ## break things under load and account for every event (ARGS="sqs --seconds 30" for one of them)
