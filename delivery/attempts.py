@@ -36,15 +36,16 @@ _LAST_MINUTE: Final = timedelta(minutes=1)  # of the lease, for what is under wa
 _DATABASE_PAUSE_SECONDS: Final = 1.0
 _SETTLED: Final = frozenset({State.SENT, State.FAILED, State.SUPPRESSED})
 
+# An array, since PostgreSQL may run a subquery behind IN once a row, and each time choose others.
 _CLAIM = """
     UPDATE deliveries
     SET state = 'sending', attempts = attempts + 1,
         lease_until = statement_timestamp() + %(lease)s, updated_at = statement_timestamp()
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
         SELECT id FROM deliveries
         WHERE id = ANY(%(ids)s) AND channel = %(channel)s AND state = 'pending' AND due_at <= statement_timestamp()
         ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    )
+    ))
     RETURNING *
 """
 

@@ -19,25 +19,26 @@ PATIENCE: Final = timedelta(minutes=1)
 #: Deliveries of one sweep and channel.
 LIMIT: Final = 5_000
 
+# Arrays, since PostgreSQL may run a subquery behind IN once a row, and each time choose others.
 _RECLAIM = """
     UPDATE deliveries
     SET state = 'pending', due_at = statement_timestamp(), lease_until = NULL, updated_at = statement_timestamp()
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
         SELECT id FROM deliveries
         WHERE state = 'sending' AND (lease_until < statement_timestamp() OR lease_until IS NULL)
         LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    )
+    ))
 """
 
 # The first call for a retry comes when it is due; any call is repeated when PATIENCE is over.
 _FIND_DUE = """
     UPDATE deliveries SET woken_at = statement_timestamp()
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
         SELECT id FROM deliveries
         WHERE state = 'pending' AND channel = %(channel)s AND due_at <= statement_timestamp()
             AND (woken_at < due_at OR woken_at < statement_timestamp() - %(patience)s)
         ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    )
+    ))
     RETURNING id
 """
 

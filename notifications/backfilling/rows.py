@@ -42,7 +42,7 @@ def find_missing(notifications: Sequence[NewNotification]) -> set[str]:
 
 _DELETE = """
     DELETE FROM notifications
-    WHERE id IN (SELECT id FROM notifications WHERE backfill_id = %s ORDER BY backfill_id LIMIT %s)
+    WHERE id = ANY(ARRAY(SELECT id FROM notifications WHERE backfill_id = %s ORDER BY backfill_id LIMIT %s))
 """
 
 

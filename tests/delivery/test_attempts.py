@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 from waffle.models import Switch
 
@@ -121,6 +121,16 @@ def test_a_lane_with_a_limit_takes_what_it_grants_and_the_rest_gets_its_turn(ali
     attempt(provider, *mails)
     assert len(provider.sent) == 5  # five seconds' worth
     assert Delivery.objects.filter(state=State.PENDING, due_at__gt=timezone.now()).count() == 3
+
+
+def test_no_more_is_claimed_than_was_granted_however_postgresql_plans_it(alice, provider, settings):
+    settings.OUTBOUND_PER_SECOND = {"email": 1}
+    mails = [delivery(alice) for _ in range(8)]
+    with connection.cursor() as cursor:
+        for plan in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize"):
+            cursor.execute(f"SET LOCAL enable_{plan} = off")
+    attempt(provider, *mails)
+    assert len(provider.sent) == 5
 
 
 def test_one_success_opens_the_lane(alice, provider):
