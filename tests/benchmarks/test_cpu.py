@@ -6,6 +6,7 @@ from benchmarks import cpu
 from devstack.waiting import wait_until
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass"
+BURNT = 0.25  # of it is seen at least: the kernel counts in ticks
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}]); print('done', flush=True); input()"
 
 
@@ -13,7 +14,7 @@ def test_a_descendants_time_counts_while_it_lives_and_after_it_ended():
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert wait_until(lambda: cpu.seconds(parent.pid) >= 0.1, seconds=30)
     assert parent.stdout.readline() == b"done\n"
-    assert cpu.seconds(parent.pid) >= 0.3
+    assert cpu.seconds(parent.pid) >= BURNT
     parent.communicate(b"\n")
 
 
@@ -22,7 +23,7 @@ def test_parts_are_read_together_with_their_descendants():
     assert parent.stdout.readline() == b"done\n"
     found = cpu.read({"parent": parent.pid, "gone": 2**22 + 1})
     parent.communicate(b"\n")
-    assert found["parent"].cpu_seconds >= 0.3
+    assert found["parent"].cpu_seconds >= BURNT
     assert found["parent"].memory > 1_000_000
     assert found["gone"] == cpu.Reading(0.0, 0)
 
