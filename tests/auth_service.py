@@ -5,7 +5,6 @@ import http.server
 import json
 import secrets
 import socket
-import ssl
 import struct
 import threading
 import time
@@ -17,6 +16,7 @@ from urllib.parse import parse_qs
 from devstack.certificates import Certificates
 from preferences import user_ids
 from preferences.models import User
+from tests.serving import serving
 
 CLIENT_ID, CLIENT_SECRET = "notifications", "s3cret: 100 % +/=é"
 _RESET = struct.pack("ii", 1, 0)  # struct linger: on, no time
@@ -154,14 +154,8 @@ def auth_service(*, port: int = 0, tls: Certificates | None = None) -> Iterator[
     with AuthService(port=port) as service:
         if tls is not None:
             service.scheme = "https"
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(tls.server, tls.server_key)
-            service.socket = context.wrap_socket(service.socket, server_side=True)
-        thread = threading.Thread(target=service.serve_forever, args=(0.01,))
-        thread.start()
         try:
-            yield service
+            with serving(service, tls=tls):
+                yield service
         finally:
-            service.shutdown()
-            thread.join()
             service.hang_up()

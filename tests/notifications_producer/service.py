@@ -2,8 +2,6 @@
 
 import http.server
 import json
-import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from devstack.certificates import Certificates
+from tests.serving import serving
 
 
 @dataclass(frozen=True)
@@ -85,13 +84,5 @@ def answering(*answers: Answer, tls: Certificates | None = None) -> Iterator[Ser
     with Service(list(answers)) as service:
         if tls is not None:
             service.scheme = "https"
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(tls.server, tls.server_key)
-            service.socket = context.wrap_socket(service.socket, server_side=True)
-        thread = threading.Thread(target=service.serve_forever, args=(0.01,))
-        thread.start()
-        try:
+        with serving(service, tls=tls):
             yield service
-        finally:
-            service.shutdown()
-            thread.join()
