@@ -12,6 +12,21 @@ from preferences.models import User
 NOTIFICATIONS = "/api/v1/notifications"
 PREFERENCES = f"{NOTIFICATIONS}/preferences"
 PUSH_TOKENS = "/api/v1/push-tokens"
+#: Every call that is a user's own.
+CALLS_OF_USERS = [
+    ("GET", NOTIFICATIONS),
+    ("GET", f"{NOTIFICATIONS}/ntf_0"),
+    ("GET", f"{NOTIFICATIONS}/ntf_0/explanation"),
+    ("PATCH", f"{NOTIFICATIONS}/ntf_0/read"),
+    ("PATCH", f"{NOTIFICATIONS}/ntf_0/unread"),
+    ("POST", f"{NOTIFICATIONS}/read-all"),
+    ("POST", f"{NOTIFICATIONS}/read-all/undo"),
+    ("GET", f"{NOTIFICATIONS}/bell"),
+    ("GET", PREFERENCES),
+    ("PUT", PREFERENCES),
+    ("POST", PUSH_TOKENS),
+    ("DELETE", f"{PUSH_TOKENS}/phone"),
+]
 _addresses = (f"203.0.113.{number % 250}" for number in itertools.count(1))  # each caller fails on its own account
 
 

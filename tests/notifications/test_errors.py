@@ -17,23 +17,12 @@ from preferences.authentication import issue_token
 from tests.cloudevents import event_for
 from tests.notifications.rows import NOON, stored
 from tests.preferences.services import service
-from tests.rest import NOTIFICATIONS, PREFERENCES, PUSH_TOKENS, Caller, details, refusal
+from tests.rest import CALLS_OF_USERS, NOTIFICATIONS, PREFERENCES, PUSH_TOKENS, Caller, details, refusal
 
 EVENTS, ROLLOUT = "/api/v1/events", "/api/v1/rollout"
 
 CALLS = [
-    ("GET", NOTIFICATIONS),
-    ("GET", f"{NOTIFICATIONS}/ntf_0"),
-    ("GET", f"{NOTIFICATIONS}/ntf_0/explanation"),
-    ("PATCH", f"{NOTIFICATIONS}/ntf_0/read"),
-    ("PATCH", f"{NOTIFICATIONS}/ntf_0/unread"),
-    ("POST", f"{NOTIFICATIONS}/read-all"),
-    ("POST", f"{NOTIFICATIONS}/read-all/undo"),
-    ("GET", f"{NOTIFICATIONS}/bell"),
-    ("GET", PREFERENCES),
-    ("PUT", PREFERENCES),
-    ("POST", PUSH_TOKENS),
-    ("DELETE", f"{PUSH_TOKENS}/phone"),
+    *CALLS_OF_USERS,
     ("POST", EVENTS),
     ("POST", ROLLOUT),
 ]

@@ -12,23 +12,9 @@ from preferences.checks import check_service_sources
 from preferences.service_tokens import Service
 from tests.bells import open_bell_with
 from tests.preferences.services import service
-from tests.rest import NOTIFICATIONS, PREFERENCES, PUSH_TOKENS, Caller, refusal
+from tests.rest import CALLS_OF_USERS, Caller, refusal
 
 EVENTS, ROLLOUT = "/api/v1/events", "/api/v1/rollout"
-OF_USERS = [
-    ("GET", NOTIFICATIONS),
-    ("GET", f"{NOTIFICATIONS}/ntf_0"),
-    ("GET", f"{NOTIFICATIONS}/ntf_0/explanation"),
-    ("PATCH", f"{NOTIFICATIONS}/ntf_0/read"),
-    ("PATCH", f"{NOTIFICATIONS}/ntf_0/unread"),
-    ("POST", f"{NOTIFICATIONS}/read-all"),
-    ("POST", f"{NOTIFICATIONS}/read-all/undo"),
-    ("GET", f"{NOTIFICATIONS}/bell"),
-    ("GET", PREFERENCES),
-    ("PUT", PREFERENCES),
-    ("POST", PUSH_TOKENS),
-    ("DELETE", f"{PUSH_TOKENS}/phone"),
-]
 
 
 def signed(settings, **changed) -> str:
@@ -86,7 +72,7 @@ def test_where_only_users_count_a_services_token_is_nobodys():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("method", "path"), OF_USERS)
+@pytest.mark.parametrize(("method", "path"), CALLS_OF_USERS)
 def test_a_service_may_not_use_the_calls_of_users(method, path):
     assert refusal(service()(method, path)) == (403, "FORBIDDEN")
 
