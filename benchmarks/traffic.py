@@ -8,6 +8,8 @@ from notifications_producer import Event, Resource
 
 #: The four types of the first release, evenly.
 TYPES: Final = ("task_assigned", "comment_added", "status_changed", "mentioned")
+#: One user in so many has immediate mails, the others digests (spec §10, the default mix).
+MAILS_AT_ONCE_EACH: Final = 5
 _NAMESPACE: Final = uuid.UUID("6f1d7c1e-52c2-4c3a-9b0e-0e6f3c0a5a11")
 _STRIDE: Final = 7  # from a recipient to the actor, who is somebody else
 
@@ -42,3 +44,8 @@ class Traffic:
 def user_id(number: int) -> uuid.UUID:
     """Return the id of the benchmark's user with this number."""
     return uuid.uuid5(_NAMESPACE, str(number))
+
+
+def has_mails_at_once(user: int) -> bool:
+    """Whether the user with this number has immediate mails, in the default mix."""
+    return user % MAILS_AT_ONCE_EACH == 0

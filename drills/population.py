@@ -15,8 +15,7 @@ django.setup()
 
 from django.utils import timezone  # noqa: E402
 
-from benchmarks.traffic import user_id  # noqa: E402
-from drills.traffic import wants_mail_at_once  # noqa: E402
+from benchmarks.traffic import has_mails_at_once, user_id  # noqa: E402
 from preferences.authentication import issue_service_token, issue_token  # noqa: E402
 from preferences.models import Flag, User  # noqa: E402
 from preferences.push_tokens import Platform  # noqa: E402
@@ -33,7 +32,7 @@ def main(count: int) -> None:
 
 
 def _user(number: int) -> User:
-    frequency = "immediate" if wants_mail_at_once(number) else "daily"
+    frequency = "immediate" if has_mails_at_once(number) else "daily"
     return User(
         id=user_id(number),
         name=f"User {number}",

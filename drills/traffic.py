@@ -24,8 +24,3 @@ def event(number: int, *, users: int) -> Event:
     if number % _WITH_STRANGER == 0:
         others.append(_STRANGER)
     return replace(of_one, recipients=[*of_one.recipients, *others])
-
-
-def wants_mail_at_once(number: int) -> bool:
-    """Whether the user with this number has immediate mails; the others have digests (spec §10, the default mix)."""
-    return number % 5 == 0

@@ -7,10 +7,9 @@ from enum import StrEnum
 from typing import Final
 
 from benchmarks.publisher import Way
-from benchmarks.traffic import TYPES
+from benchmarks.traffic import MAILS_AT_ONCE_EACH, TYPES, has_mails_at_once
 
-_DIGEST_EACH: Final = 5  # one user in so many has mails at once, the others digests
-_PERIOD: Final = math.lcm(len(TYPES), _DIGEST_EACH)  # users after whom types and digests meet again
+_PERIOD: Final = math.lcm(len(TYPES), MAILS_AT_ONCE_EACH)  # users after whom types and digests meet again
 #: After so many users every type has met mails at once and digests, on phones of both platforms, equally often.
 ROUND_OF_USERS: Final = 2 * _PERIOD
 
@@ -56,11 +55,6 @@ class Totals:
 
 
 _BELL_ALONE: Final = Fate(mail=False, push=False, held=False)
-
-
-def has_mails_at_once(user: int) -> bool:
-    """Whether the user with this number has immediate mails, in the default mix."""
-    return user % _DIGEST_EACH == 0
 
 
 def has_iphone(user: int) -> bool:

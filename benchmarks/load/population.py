@@ -16,8 +16,8 @@ django.setup()
 
 from django.utils import timezone  # noqa: E402
 
-from benchmarks.load.mix import Mix, has_iphone, has_mails_at_once  # noqa: E402
-from benchmarks.traffic import user_id  # noqa: E402
+from benchmarks.load.mix import Mix, has_iphone  # noqa: E402
+from benchmarks.traffic import has_mails_at_once, user_id  # noqa: E402
 from preferences.authentication import issue_token  # noqa: E402
 from preferences.models import Flag, User  # noqa: E402
 from preferences.push_tokens import Platform  # noqa: E402

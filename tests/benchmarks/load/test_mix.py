@@ -2,9 +2,9 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.load.mix import ROUND_OF_USERS, Fate, Mix, Totals, fate, has_iphone, has_mails_at_once, totals
+from benchmarks.load.mix import ROUND_OF_USERS, Fate, Mix, Totals, fate, has_iphone, totals
 from benchmarks.publisher import Way
-from benchmarks.traffic import TYPES
+from benchmarks.traffic import TYPES, has_mails_at_once
 from preferences.catalog import CATALOG, Channel
 
 USERS = 1_000
