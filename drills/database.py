@@ -19,7 +19,7 @@ _END_LEASES: Final = """
 """
 _AGE: Final = """
     UPDATE deliveries SET occurred_at = occurred_at - interval '1 day'
-    WHERE id IN (SELECT id FROM deliveries WHERE state = 'pending' AND type <> 'digest' ORDER BY id LIMIT %s)
+    WHERE id = ANY(ARRAY(SELECT id FROM deliveries WHERE state = 'pending' AND type <> 'digest' ORDER BY id LIMIT %s))
     RETURNING id
 """
 _BRING_DIGESTS_DUE: Final = """
