@@ -1,7 +1,6 @@
 """Putting deliveries on record, in the caller's transaction, and calling workers for them after its commit."""
 
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from delivery.models import Delivery, State
 from delivery.sqs import SqsClient
 from preferences.catalog import Channel
 from preferences.decisions import Reason
+from preferences.respite import Respite
 from telemetry import metrics
 from telemetry.metrics import Metric
 
@@ -97,29 +97,9 @@ def record(deliveries: Sequence[NewDelivery]) -> list[Due]:
         return [Due(id_, Channel(channel)) for id_, channel, state in cursor.fetchall() if state == State.PENDING]
 
 
-class Respite:
-    """Leaves SQS alone for a while after a call that failed.
-
-    While SQS is away events come over HTTP, and must not wait in every batch for the timeout of a call to the workers,
-    who hear nothing anyway.
-    """
-
-    _SECONDS: Final = 10.0
-
-    def __init__(self) -> None:
-        self._ends_at = 0.0
-
-    @property
-    def lasts(self) -> bool:
-        """Whether to call nobody just now."""
-        return time.monotonic() < self._ends_at
-
-    def begin(self) -> None:
-        """A call has failed."""
-        self._ends_at = time.monotonic() + self._SECONDS
-
-
-_respite = Respite()
+#: Of SQS: while it is away events come over HTTP, and must not wait in every batch for the timeout of a call to the
+#: workers, who hear nothing anyway.
+_respite: Final = Respite(seconds=10.0)
 
 
 def wake(due: Iterable[Due]) -> None:

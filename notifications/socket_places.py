@@ -14,6 +14,7 @@ from uuid import UUID
 from redis import RedisError
 
 from preferences import redis_client
+from preferences.respite import Respite
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ redis.call('ZADD', KEYS[1], redis.call('TIME')[1] + ARGV[2], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 
-_respite: Final = redis_client.Respite()
+_respite: Final = Respite(seconds=redis_client.RESPITE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The synchronous connections to Redis that one process shares."""
 
-import time
 from functools import cache
 from typing import Final
 
@@ -10,7 +9,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-_RESPITE_SECONDS: Final = 1.0
+#: How long whoever can do without Redis leaves it alone after a failure (preferences/respite.py).
+RESPITE_SECONDS: Final = 1.0
 _POOL_SIZE: Final = 50
 _POOL_WAIT_SECONDS: Final = 1
 
@@ -35,19 +35,3 @@ def _client(url: str, timeout: float) -> "Redis":
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
     return Redis(connection_pool=pool)
-
-
-class Respite:
-    """Leaves Redis alone for a moment after a failure: else everybody waits for its timeout, one after the other."""
-
-    def __init__(self) -> None:
-        self._ends_at = 0.0
-
-    @property
-    def lasts(self) -> bool:
-        """Whether to do without Redis just now."""
-        return time.monotonic() < self._ends_at
-
-    def begin(self) -> None:
-        """Redis has failed."""
-        self._ends_at = time.monotonic() + _RESPITE_SECONDS

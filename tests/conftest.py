@@ -30,7 +30,7 @@ from devstack.stack import Servers
 from devstack.waiting import wait_until
 from notifications import socket_places
 from notifications.event_queue import EventQueue
-from preferences import redis_client, rollout
+from preferences import rollout
 from preferences.models import Flag, User
 from tests.mailbox import Mailbox
 from tests.phones import Phones, phones_at
@@ -97,15 +97,14 @@ def _no_worker_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _redis_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _redis_and_sqs_are_asked_at_once() -> None:
     """Whatever failed in the test before."""
-    for module in (bell, socket_places):
-        monkeypatch.setattr(module, "_respite", redis_client.Respite())
+    for module in (bell, socket_places, dispatch):
+        module._respite.end()
 
 
 @pytest.fixture(autouse=True)
 def _clean_slate(valkey: Redis) -> None:
-    dispatch._respite = dispatch.Respite()
     valkey.flushall()
     rollout.forget()
 

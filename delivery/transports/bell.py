@@ -15,11 +15,12 @@ from django.conf import settings
 from redis import RedisError
 
 from preferences import redis_client
+from preferences.respite import Respite
 
 logger = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS: Final = 2.0
-_respite: Final = redis_client.Respite()
+_respite: Final = Respite(seconds=redis_client.RESPITE_SECONDS)
 
 Message = Mapping[str, Any]
 

@@ -16,7 +16,7 @@ from channels_redis.utils import _wrap_close, decode_hosts
 from delivery.transports.steady_connection import SteadyConnection
 
 RESYNC: Final = {"type": "bell.resync"}
-#: Whoever rings bells leaves Redis alone for a moment after a call that failed or hung (redis_client.Respite). What is
+#: Whoever rings bells leaves Redis alone for redis_client.RESPITE_SECONDS after a call that failed or hung. What is
 #: stored meanwhile rings nowhere, so a bell that asked before the end of that moment would miss it.
 RESYNC_AFTER_SECONDS: Final = 3.0
 RESYNC_SPREAD_SECONDS: Final = 5.0

@@ -124,5 +124,5 @@ def test_without_redis_ringing_raises_nothing(user_id: UUID, servers: Servers) -
 
 
 def test_bells_ask_what_they_missed_only_when_everybody_rings_again():
-    longest_silence = bell._TIMEOUT_SECONDS + redis_client._RESPITE_SECONDS
+    longest_silence = bell._TIMEOUT_SECONDS + redis_client.RESPITE_SECONDS
     assert longest_silence <= channel_layer.RESYNC_AFTER_SECONDS
