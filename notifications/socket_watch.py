@@ -4,13 +4,13 @@ import asyncio
 import logging
 import time
 from typing import Final, Protocol
-from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
 
 from notifications import socket_places
 from notifications.socket_revocation import CheckedSocket, RevocationWatch
 from notifications.socket_threads import in_thread
+from notifications.socket_turns import TurningSocket, Turns
 from preferences import rollout
 from preferences.rollout import Rollout
 from telemetry import metrics
@@ -22,15 +22,10 @@ _EVERY_SECONDS: Final = 1.0
 _RENEW_EVERY_SECONDS: Final = socket_places.LEASE_SECONDS / 3
 
 
-class WatchedSocket(CheckedSocket, Protocol):
+class WatchedSocket(CheckedSocket, TurningSocket, Protocol):
     """A socket as the watch sees it."""
 
-    user_id: UUID
     place: socket_places.Place
-    is_enabled: bool  # what the bell has been told
-
-    def turn(self, *, is_enabled: bool) -> None:
-        """The flag or the switch has turned for its user."""
 
 
 class SocketWatch:
@@ -41,6 +36,7 @@ class SocketWatch:
         self._rollout: Rollout | None = None  # as all sockets know it
         self._task: asyncio.Task[None] | None = None
         self._revocations = RevocationWatch()
+        self._turns = Turns()
         self._is_troubled = False
 
     def add(self, socket: WatchedSocket) -> None:
@@ -53,6 +49,7 @@ class SocketWatch:
     def remove(self, socket: WatchedSocket) -> None:
         """Forget the socket, if it was known."""
         self._sockets.pop(socket, None)
+        self._turns.forget(socket)
 
     async def _watch(self) -> None:
         while self._sockets:
@@ -94,10 +91,7 @@ class SocketWatch:
         if current == self._rollout:
             return
         self._rollout = current
-        for socket in self._sockets:
-            is_enabled = current.shows_bell(socket.user_id)
-            if is_enabled is not socket.is_enabled:
-                socket.turn(is_enabled=is_enabled)
+        self._turns.tell(self._sockets, current)
 
     def _log_trouble(self, error: Exception) -> None:
         """Say it once. That PostgreSQL is away needs no traceback."""

@@ -1,0 +1,103 @@
+import asyncio
+import time
+from uuid import UUID, uuid4
+
+import pytest
+
+from notifications import socket_turns
+from notifications.socket_turns import Turns
+from preferences.rollout import Rollout
+
+ON = Rollout(is_killed=False, everyone=True)
+KILLED = Rollout(is_killed=True, everyone=True)
+
+
+class Socket:
+    """One that notes when it was told what."""
+
+    def __init__(self, *, is_enabled: bool) -> None:
+        self.user_id: UUID = uuid4()
+        self.is_enabled = is_enabled
+        self.told: list[tuple[bool, float]] = []
+
+    def turn(self, *, is_enabled: bool) -> None:
+        self.is_enabled = is_enabled
+        self.told.append((is_enabled, time.monotonic()))
+
+
+def hidden(count: int) -> list[Socket]:
+    return [Socket(is_enabled=False) for _ in range(count)]
+
+
+async def until_told(*sockets: Socket) -> None:
+    async with asyncio.timeout(5):
+        while not all(socket.told for socket in sockets):
+            await asyncio.sleep(0.01)
+
+
+async def test_bells_hide_at_once():
+    crowd = [Socket(is_enabled=True) for _ in range(1_000)]
+    Turns().tell(crowd, KILLED)
+    assert not any(socket.is_enabled for socket in crowd)
+
+
+async def test_who_knows_already_is_told_nothing():
+    shown, away = Socket(is_enabled=True), Socket(is_enabled=False)
+    turns = Turns()
+    turns.tell([shown], ON)
+    turns.tell([away], KILLED)
+    assert not turns._returning
+    assert shown.told == away.told == []
+
+
+async def test_a_single_bell_returns_at_once():
+    socket = Socket(is_enabled=False)
+    began = time.monotonic()
+    Turns().tell([socket], ON)
+    await until_told(socket)
+    assert socket.is_enabled
+    assert time.monotonic() - began < 1
+
+
+async def test_a_crowd_returns_one_by_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(socket_turns, "RETURNS_PER_SECOND", 400)
+    crowd = hidden(200)
+    Turns().tell(crowd, ON)
+    await until_told(*crowd)
+    times = sorted(at for socket in crowd for _, at in socket.told)
+    assert len(times) == 200
+    assert times[150] - times[50] > 0.1  # of 0.5 s
+
+
+async def test_the_spread_has_an_end(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(socket_turns, "LONGEST_SPREAD_SECONDS", 2.0)
+    turns, loop = Turns(), asyncio.get_running_loop()
+    turns.tell(hidden(5_000), ON)
+    delays = [timer.when() - loop.time() for timer in turns._returning.values()]
+    assert 1.5 < max(delays) <= 2.0
+
+
+async def test_who_is_about_to_return_is_not_told_twice_nor_put_off():
+    crowd, turns = hidden(500), Turns()
+    turns.tell(crowd, ON)
+    timers = dict(turns._returning)
+    turns.tell(crowd, ON)
+    assert turns._returning == timers
+
+
+async def test_the_switch_turned_back_keeps_away_who_has_not_returned():
+    crowd, turns = hidden(500), Turns()
+    turns.tell(crowd, ON)
+    turns.tell(crowd, KILLED)
+    assert not turns._returning
+    assert not any(socket.is_enabled for socket in crowd)
+
+
+async def test_a_closed_socket_does_not_return():
+    gone, turns = Socket(is_enabled=False), Turns()
+    turns.tell([gone], ON)
+    turns.forget(gone)
+    stays = Socket(is_enabled=False)
+    turns.tell([stays], ON)
+    await until_told(stays)
+    assert gone.told == []
