@@ -14,7 +14,7 @@ from benchmarks.publisher import Way
 from benchmarks.subscribers import Subscribers
 from devstack.stack import EVENTS_QUEUE
 
-_BASELINE_WORKER: Final = (
+BASELINE_WORKER: Final = (
     *("celery", "--app=benchmarks.baseline.app", "worker", "--pool=prefork", "--concurrency=2", "--loglevel=warning"),
     *("--without-gossip", "--without-mingle", "--without-heartbeat"),
 )
@@ -116,7 +116,7 @@ def _stage(scale: Scale) -> Iterator[tuple[Bench, System, System]]:
         processes.enter_context(environment.web())
         subscribers = processes.enter_context(Subscribers(environment.stack.websocket_url, tokens))
         intake = processes.enter_context(environment.procfile_process("intake"))
-        workers = processes.enter_context(environment.process("Celery workers", _BASELINE_WORKER))
+        workers = processes.enter_context(environment.process("Celery workers", BASELINE_WORKER))
         bench = Bench(environment, subscribers, users=scale.users)
         ours = System(intake, environment.queue(EVENTS_QUEUE))
         yield bench, ours, System(workers, environment.queue(BASELINE_QUEUE))
