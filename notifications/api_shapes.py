@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from notifications import ids
+from notifications import ids, inbox_queries
 from notifications.inbox import Status
 from preferences.api_input import Body, Query, QueryInteger, Text
 from preferences.catalog import Channel
@@ -17,6 +17,11 @@ _ID: Final = {"type": "string", "pattern": f"^{ids.PATTERN.pattern}$"}
 ID_IN_PATH: Final = OpenApiParameter(
     "notification_id", OpenApiTypes.STR, OpenApiParameter.PATH, pattern=_ID["pattern"], description="ntf_…"
 )
+
+
+def _unread_count() -> serializers.IntegerField:
+    most = inbox_queries.MOST_COUNTED
+    return serializers.IntegerField(min_value=0, max_value=most, help_text=f"{most}: so many, or more.")
 
 
 @extend_schema_field(_ID)
@@ -112,7 +117,7 @@ class NotificationPage(serializers.Serializer[Any]):
     notifications = Notification(many=True)
     cursor = serializers.CharField(allow_null=True)
     has_more = serializers.BooleanField()
-    unread_count = serializers.IntegerField(min_value=0)
+    unread_count = _unread_count()
 
 
 class MarkedRead(serializers.Serializer[Any]):
@@ -133,19 +138,19 @@ class MarkedAll(serializers.Serializer[Any]):
     """How many were marked, how many stay unread, and what takes it back."""
 
     updated = serializers.IntegerField(min_value=0)
-    unread_count = serializers.IntegerField(min_value=0)
+    unread_count = _unread_count()
     undo_id = serializers.CharField()
 
 
 class Unread(serializers.Serializer[Any]):
     """How many are unread now."""
 
-    unread_count = serializers.IntegerField(min_value=0)
+    unread_count = _unread_count()
 
 
 class Bell(serializers.Serializer[Any]):
     """Whether to show the bell, with what on it, and where its socket is."""
 
     enabled = serializers.BooleanField(help_text="False: not in the rollout, or switched off.")
-    unread_count = serializers.IntegerField(min_value=0)
+    unread_count = _unread_count()
     websocket_url = serializers.RegexField("^wss?://")

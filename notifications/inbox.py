@@ -13,12 +13,13 @@ from uuid import UUID
 
 from django.core import signing
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from delivery import dispatch
 from delivery.transports import bell
+from notifications import inbox_queries
 from notifications.events import Resource
 from notifications.models import Notification
 from preferences import user_ids
@@ -119,26 +120,25 @@ def show_time(time: datetime) -> str:
 
 def page(user_id: UUID, *, status: Status = Status.ALL, limit: int, after: Position | None = None) -> Page:
     """Return up to `limit` notifications behind `after`; stays in place while others arrive or are read."""
-    rows = _mine(user_id).filter(_HAS[status])
-    if after is not None:
-        rows = rows.filter(_behind(after))
+    place = (after.created_at, after.id) if after else None
+    rows = inbox_queries.newest(user_id, limit=limit + 1, is_read=_IS_READ[status], after=place)
     return _page(rows, limit=limit)
 
 
 def get(user_id: UUID, notification_id: str) -> Item | None:
     """Return one notification of this user."""
-    return next(iter(_items(_mine(user_id).filter(id=notification_id), limit=1)), None)
+    row = inbox_queries.one(user_id, notification_id)
+    return _item(row) if row else None
 
 
 def unread_count(user_id: UUID) -> int:
-    """Return how many notifications this user has not read."""
-    return _mine(user_id).filter(read_at=None).count()
+    """Return how many notifications this user has not read, up to MOST_COUNTED."""
+    return inbox_queries.unread([user_id]).get(user_id, 0)
 
 
 def unread_counts(user_ids: Collection[UUID]) -> dict[UUID, int]:
-    """Return how many each of the users has not read; users with none are left out."""
-    unread = Notification.objects.filter(user_id__in=user_ids, read_at=None)
-    return dict(unread.values_list("user_id").annotate(Count("id")))
+    """Return how many each of the users has not read, up to MOST_COUNTED; users with none are left out."""
+    return inbox_queries.unread(user_ids)
 
 
 def latest_id(user_id: UUID) -> str | None:
@@ -151,17 +151,14 @@ def stored_since(user_id: UUID, notification_id: str, *, limit: int) -> Page:
 
     When this user has no such notification (it was pruned, or never was), the newest ones are returned.
     """
-    rows = _mine(user_id)
-    stored_at = rows.filter(id=notification_id).values_list("created_at", flat=True).first()
-    if stored_at is not None:
-        rows = rows.filter(created_at__gte=stored_at - OVERLAP)
-    return _page(rows, limit=limit)
+    stored_at = _mine(user_id).filter(id=notification_id).values_list("created_at", flat=True).first()
+    since = stored_at and stored_at - OVERLAP
+    return _page(inbox_queries.newest(user_id, limit=limit + 1, since=since), limit=limit)
 
 
 def by_ids(ids: Sequence[str]) -> list[tuple[UUID, Item]]:
     """Return those of the notifications that exist, whoever they belong to, each with its owner."""
-    rows = Notification.objects.filter(id__in=ids).values_list("user_id", *_COLUMNS)
-    return [(row[0], _item(row[1:])) for row in rows]
+    return [(row[0], _item(row[1:])) for row in inbox_queries.some(ids)]
 
 
 # --- Marking -------------------------------------------------------------------------------------------------
@@ -229,23 +226,7 @@ def undo_mark_all(user_id: UUID, undo_id: str) -> int:
 
 _UNDO: Final = "notifications.inbox.undo"  # the salt of undo ids
 
-_HAS = {Status.ALL: Q(), Status.UNREAD: Q(read_at=None), Status.READ: Q(read_at__isnull=False)}
-
-_COLUMNS = (
-    "id",
-    "type",
-    "title",
-    "body",
-    "actor_id",
-    "actor__name",
-    "actor__avatar_url",
-    "resource_type",
-    "resource_id",
-    "resource_url",
-    "resource_title",
-    "read_at",
-    "created_at",
-)
+_IS_READ: Final = {Status.ALL: None, Status.UNREAD: False, Status.READ: True}
 
 
 def _mine(user_id: UUID) -> QuerySet[Notification]:
@@ -261,16 +242,12 @@ def _behind(position: Position) -> Q:
     return Q(created_at__lte=position.created_at) & (Q(created_at__lt=position.created_at) | Q(id__lt=position.id))
 
 
-def _page(rows: QuerySet[Notification], *, limit: int) -> Page:
-    items = _items(rows, limit=limit + 1)
-    if len(items) <= limit:
+def _page(rows: Sequence[Sequence[Any]], *, limit: int) -> Page:
+    """Return the first `limit` of the rows; one more says that there is a next page."""
+    items = [_item(row) for row in rows[:limit]]
+    if len(rows) <= limit:
         return Page(items, next=None)
-    last = items[limit - 1]
-    return Page(items[:limit], next=Position(last.created_at, last.id))
-
-
-def _items(rows: QuerySet[Notification], *, limit: int) -> list[Item]:
-    return [_item(row) for row in _newest_first(rows).values_list(*_COLUMNS)[:limit]]
+    return Page(items, next=Position(items[-1].created_at, items[-1].id))
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -3,13 +3,16 @@
 import logging
 import os
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 logging.captureWarnings(True)  # a warning is a line of the log too
-http = get_asgi_application()  # loads the apps, which the socket's code needs below
+django.setup(set_prefix=False)  # loads the apps, which the code below needs
 
 from notifications.routing import websocket_urlpatterns  # noqa: E402
+from notifications_project.http_handler import HttpHandler  # noqa: E402
+from telemetry import garbage  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter({"http": HttpHandler(), "websocket": URLRouter(websocket_urlpatterns)})
+garbage.spare_what_is_loaded()
