@@ -7,18 +7,19 @@ from uuid import UUID
 from django.db import connection
 
 from delivery.models import SuppressedAddress
+from preferences.user_ids import as_array as user_ids_as_array
 
 _AMONG = """
     SELECT users.id FROM users
     JOIN suppressed_addresses ON address_hash = sha256(convert_to(lower(users.email), 'UTF8'))
-    WHERE users.id = ANY(%s)
+    WHERE users.id = ANY(%s::uuid[])
 """
 
 
 def of(user_ids: Collection[UUID]) -> set[UUID]:
     """Return which of the users have a suppressed address."""
     with connection.cursor() as cursor:
-        cursor.execute(_AMONG, [list(user_ids)])
+        cursor.execute(_AMONG, [user_ids_as_array(user_ids)])
         return {user_id for (user_id,) in cursor}
 
 

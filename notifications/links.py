@@ -1,11 +1,15 @@
 """Where a notification may lead: to us, or by https to an allowed host (spec §1)."""
 
+import re
 from functools import lru_cache
+from typing import Final
 
 from ada_url import URL
 from django.conf import settings
 
 MAX_LENGTH = 2000
+#: Printable ASCII behind one slash, without a backslash: by WHATWG, a path of ours whatever it says.
+_PLAIN_PATH: Final = re.compile(r"/(?!/)[!-\[\]-~]*")
 
 
 def is_allowed(url: str) -> bool:
@@ -13,7 +17,11 @@ def is_allowed(url: str) -> bool:
 
     Judged by the browser's own rules (WHATWG URL): `//evil.example` and `/\\evil.example` are no paths.
     """
-    if len(url) > MAX_LENGTH or not url.startswith(("/", "https://", "http://")) or "\\" in url or " " in url:
+    if len(url) > MAX_LENGTH:
+        return False
+    if _PLAIN_PATH.fullmatch(url):  # nearly every one; the parser takes a fifth of what reading an event does
+        return True
+    if not url.startswith(("/", "https://", "http://")) or "\\" in url or " " in url:
         return False
     try:
         target = URL(url, base=settings.PUBLIC_URL)

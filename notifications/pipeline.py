@@ -32,7 +32,7 @@ from preferences import people
 from preferences.decisions import decide
 from preferences.people import Person
 
-#: Recipients that are decided and stored at a time, so that memory does not grow with an event's recipients.
+#: Recipients that are decided, stored and rung at a time, so that memory does not grow with an event's recipients.
 CHUNK: Final = 1_000
 
 #: Actors by id, and what each event says by its row in the ledger.
@@ -126,7 +126,12 @@ def store(events: Sequence[Event], path: Path, *, is_second_try: bool = False) -
 
 
 def ring(stored: Sequence[Stored]) -> None:
-    """Push to the open bells; whoever has none open finds the notification in the inbox."""
+    """Push to the open bells, CHUNK at a time; whoever has none open finds the notification in the inbox."""
+    for start in range(0, len(stored), CHUNK):
+        _ring_some(stored[start : start + CHUNK])
+
+
+def _ring_some(stored: Sequence[Stored]) -> None:
     listening = bell.listening({entry.user_id for entry in stored})
     if not listening:
         return
@@ -211,14 +216,15 @@ def decide_all(chunk: Sequence[Address]) -> list[Verdict]:
         Verdict(
             address,
             decide(
-                address.event.type,
+                event.type,
                 known.get(address.user_id),
-                actor_id=address.event.actor_id,
-                occurred_at=address.event.occurred_at,
+                actor_id=event.actor_id,
+                occurred_at=event.occurred_at,
                 now=now,
             ),
         )
         for address in chunk
+        for event in [address.event]
     ]
 
 

@@ -77,11 +77,12 @@ class NewNotification:
 
     def as_row(self) -> dict[str, Any]:
         """Return it by the columns of the inbox."""
-        resource = self.event.resource
+        address, event = self.verdict.address, self.event
+        resource = event.resource
         return {
-            "id": self.id,
-            "user_id": self.user_id,
-            "type": self.event.type.name,
+            "id": address.notification_id,
+            "user_id": address.user_id,
+            "type": event.type.name,
             "title": self.content.title,
             "body": self.content.body,
             "actor_id": self.actor.id if self.actor else None,
@@ -89,7 +90,7 @@ class NewNotification:
             "resource_id": resource.id if resource else None,
             "resource_url": resource.url if resource else None,
             "resource_title": resource.title if resource else None,
-            "event_id": self.verdict.address.recorded.ledger_id,
+            "event_id": address.recorded.ledger_id,
         }
 
     def as_item(self, created_at: datetime) -> Item:

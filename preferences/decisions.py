@@ -46,15 +46,17 @@ class Reason(StrEnum):
     @property
     def outcome(self) -> Outcome:
         """What this reason leads to."""
-        if self is Reason.PREFERENCE_ON:
-            return Outcome.SEND
-        return Outcome.HOLD if self in _DIGESTS.values() else Outcome.SUPPRESS
+        return _OUTCOMES.get(self, Outcome.SUPPRESS)
 
 
 _DIGESTS: Mapping[DigestFrequency, Reason] = {
     DigestFrequency.HOURLY: Reason.DIGEST_HOURLY,
     DigestFrequency.DAILY: Reason.DIGEST_DAILY,
     DigestFrequency.WEEKLY: Reason.DIGEST_WEEKLY,
+}
+_OUTCOMES: Mapping[Reason, Outcome] = {
+    Reason.PREFERENCE_ON: Outcome.SEND,
+    **dict.fromkeys(_DIGESTS.values(), Outcome.HOLD),
 }
 
 
