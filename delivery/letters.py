@@ -28,6 +28,9 @@ from preferences.digest_periods import DigestFrequency
 
 SUBJECT_LENGTH: Final = 120
 PREHEADER_LENGTH: Final = 140
+#: Behind the preheader: invisible, so that no client fills its preview line with what comes next. Characters and no
+#: entities, whose reading would take a third of the time of inlining.
+_FILLING: Final = "\u034f\u200c\u00a0" * 60
 #: Of a group in a digest: how many of the newest are told one by one, and at what length.
 REMARKS: Final = 2
 REMARK_LENGTH: Final = 200
@@ -126,6 +129,7 @@ def _write(folder: str, subject: str, content: Mapping[str, Any]) -> Letter:
     context = {
         **content,
         "subject": shorten(subject, SUBJECT_LENGTH),
+        "filling": _FILLING,
         "language": settings.LANGUAGE_CODE,
         "product": settings.PRODUCT_NAME,
         "inbox_url": absolute("/"),

@@ -1,5 +1,7 @@
 """One mail, ready for its transport: the letter and its envelope (spec §6 "Email")."""
 
+from email.policy import Compat32
+from secrets import token_hex
 from typing import Any, Final
 
 from django.conf import settings
@@ -18,6 +20,19 @@ _LONGEST_ADDRESS: Final = 254  # RFC 5321 §4.5.3.1.3, without the brackets
 _is_address: Final = EmailValidator()
 
 
+class _Unfolded(Compat32):
+    """Headers on one line each; those in plain ASCII as they are, which takes a tenth of the time of a look inside."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """Return the line of a header."""
+        if isinstance(value, str) and value.isascii() and value.isprintable():
+            return f"{name}: {value}{self.linesep}".encode()
+        return super().fold_binary(name, value)
+
+
+_UNFOLDED: Final = _Unfolded(max_line_length=None)
+
+
 class Mail(EmailMultiAlternatives):
     """A mail whose headers are not folded.
 
@@ -28,7 +43,9 @@ class Mail(EmailMultiAlternatives):
     def message(self, **options: Any) -> Any:
         """Return it as it goes over the wire."""
         message = super().message(**options)
-        message.policy = message.policy.clone(max_line_length=None)
+        message.policy = _UNFOLDED
+        # Drawn so long that no part holds it. Python's own is sought in all parts, by an expression compiled anew.
+        message.set_boundary(f"=_{token_hex(16)}")
         return message
 
 

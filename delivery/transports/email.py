@@ -12,11 +12,11 @@ from botocore.exceptions import (
     EndpointConnectionError,
     NoCredentialsError,
 )
-from django_ses import SESBackend
 
 from delivery.errors import PermanentFailure, ProviderDown, SendFailure, Throttled
 from delivery.mail import compose
 from delivery.transports.contract import Outgoing, Result, unforeseen
+from delivery.transports.ses_client import SesBackend
 
 #: SES's error codes (SES API Reference, "Common Errors" and SendRawEmail). What is wrong with our account or our
 #: settings is wrong for every mail: it waits, and is not held against this one.
@@ -42,7 +42,7 @@ _QUOTA_PAUSE: Final = timedelta(minutes=5)
 
 
 class SesTransport:
-    """One mail at a time over a connection that stays open: opening it costs thirty times a mail."""
+    """One mail at a time over a connection that stays open: opening it costs more than a mail."""
 
     def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
         """Send each mail; see delivery.transports.contract."""
@@ -68,8 +68,8 @@ def _send(outgoing: Outgoing) -> str | SendFailure:
 
 
 @cache
-def _backend() -> SESBackend:
-    backend = SESBackend()
+def _backend() -> SesBackend:
+    backend = SesBackend()
     backend.open()
     return backend
 

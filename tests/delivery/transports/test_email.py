@@ -11,11 +11,22 @@ from delivery.transports import email
 from delivery.transports.contract import Outgoing, Result
 from delivery.transports.email import SesTransport
 from preferences.models import User
+from tests.delivery.aws_service import Reply, answering
 from tests.delivery.rows import delivery
 from tests.mailbox import Mailbox
 
 pytestmark = pytest.mark.django_db
 READ_TIMEOUT = 0.3  # seconds; in production ten
+UNANSWERED_PAUSE = timedelta(minutes=1)
+NO_ANSWER_OF_SES = [
+    Reply(200, b"<SendRawEmailResponse><SendRaw"),
+    Reply(200, b"<html>Please log in</html>"),
+    Reply(200, b""),
+    Reply(302, b"", {"Location": "https://proxy.example.com/"}),
+    Reply(403, b"<html><p>Blocked by policy</html>"),
+    Reply(403, b"<html><p>Blocked by policy</p></html>"),
+    Reply(502, b"upstream connect error"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -179,14 +190,24 @@ def test_no_answer_is_an_outage_and_the_mail_was_not_sent(send, mailbox, alice, 
 
 
 @pytest.mark.usefixtures("impatient")
+def test_what_breaks_an_open_connection_is_not_sent_again(send, mailbox, alice):
+    send(alice)
+    mailbox.fail("reset")
+    assert failure(send(alice)[0]).code == "ConnectionClosedError"
+    assert [fault["hits"] for fault in mailbox.http.get("/_faults").json()] == [1]
+
+
+@pytest.mark.usefixtures("impatient")
 def test_an_answer_that_comes_too_late_is_an_outage_although_the_mail_was_taken(send, mailbox, alice):
     mailbox.fail("slow", seconds=READ_TIMEOUT * 5)
-    assert failure(send(alice)[0]).code == "ReadTimeoutError"
+    late = failure(send(alice)[0])
+    assert (late.code, late.retry_after) == ("ReadTimeoutError", UNANSWERED_PAUSE)
     assert len(mailbox.mails(to=alice.email)) == 1
 
 
 @pytest.mark.usefixtures("impatient")
 def test_each_is_sent_once_and_nobody_sleeps_over_a_failure(send, mailbox, alice, bob):
+    send(alice)  # opens the connection
     mailbox.fail("timeout")
     started = time.monotonic()
     send(alice, bob)
@@ -198,6 +219,33 @@ def test_each_is_sent_once_and_nobody_sleeps_over_a_failure(send, mailbox, alice
 def test_a_provider_that_is_not_there_is_an_outage_until_it_is_back(send, mailbox, servers, alice):
     send(alice)
     servers.ses.stop()
-    assert type(failure(send(alice)[0])) is ProviderDown
+    unreached = failure(send(alice)[0])
+    assert (type(unreached), unreached.code, unreached.retry_after) == (ProviderDown, "EndpointConnectionError", None)
     servers.ses.start()
     assert isinstance(send(alice)[0].answer, str)
+
+
+@pytest.mark.parametrize("reply", NO_ANSWER_OF_SES, ids=lambda reply: f"{reply.status} {reply.body[:20]!r}")
+def test_what_is_not_ses_s_word_is_an_outage_and_no_verdict_on_the_mail(alice, settings, reply):
+    with answering(reply) as stranger:
+        settings.AWS_SES_REGION_ENDPOINT_URL = stranger.url
+        (result,) = SesTransport().send([Outgoing(delivery(alice), alice)])
+    assert isinstance(result.answer, ProviderDown)
+    assert (result.answer.code, result.answer.retry_after) == ("UnreadableAnswer", UNANSWERED_PAUSE)
+    assert len(stranger.calls) == 1
+
+
+def test_a_page_of_a_load_balancer_in_trouble_is_an_outage(alice, settings):
+    with answering(Reply(503, b"<html><body>Service Unavailable</body></html>")) as balancer:
+        settings.AWS_SES_REGION_ENDPOINT_URL = balancer.url
+        (result,) = SesTransport().send([Outgoing(delivery(alice), alice)])
+    assert isinstance(result.answer, ProviderDown)
+    assert result.answer.code == "503"
+
+
+def test_no_mail_is_told_to_a_server_that_cannot_show_a_certificate(servers, alice, settings):
+    with answering(tls=servers.certificates) as impostor:
+        settings.AWS_SES_REGION_ENDPOINT_URL = impostor.url
+        (result,) = SesTransport().send([Outgoing(delivery(alice), alice)])
+    assert isinstance(result.answer, ProviderDown)
+    assert (result.answer.code, impostor.calls) == ("SSLError", [])
