@@ -6,6 +6,8 @@ ARGS ?=
 RATE ?= 1000
 SECONDS ?= 600
 MIX ?= default
+# Of `make test`, each with servers of its own. One more than there are cores: half of a test is waiting.
+WORKERS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,9 +34,9 @@ demo-reset: $(INSTALLED) ## drop the demo's data
 	@$(BIN)/python -m devstack reset
 
 .PHONY: test
-test: $(INSTALLED) ## run the tests (ARGS="-k bell -x" goes to pytest)
+test: $(INSTALLED) ## run the tests (ARGS="-k bell -x" goes to pytest, WORKERS=0 runs one after the other)
 	@$(BIN)/python -m devstack.chromium
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(INSTALLED) ## take the pictures of the bell in docs/screenshots anew
@@ -64,6 +66,10 @@ load: $(INSTALLED) ## load everything steadily and account for every event (RATE
 drills: $(INSTALLED) ## break things under load and account for every event (ARGS="sqs --seconds 30" for one of them)
 	@$(BIN)/python -m drills $(ARGS)
 
+.PHONY: bench-sockets
+bench-sockets: $(INSTALLED) ## measure 10,000 open sockets in one web process (ARGS=--quick for 500)
+	$(BIN)/python -m benchmarks.sockets $(ARGS)
+
 .PHONY: lock
 lock: $(INSTALLED) ## pin the requirements anew after a change of pyproject.toml (ARGS=--upgrade for new releases)
 	$(BIN)/$(LOCK) $(ARGS) --output-file requirements.txt
@@ -74,3 +80,11 @@ $(INSTALLED): requirements-dev.txt
 	test -x $(BIN)/pip$(PYTHON_VERSION) || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
+
+.PHONY: bench-growth
+bench-growth: $(INSTALLED) ## measure what grows, and what it costs (ARGS=--quick, ARGS="recipients latency")
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
+
+.PHONY: bench-reads
+bench-reads: $(INSTALLED) ## measure list, count and preferences at 1,000,000 rows (ARGS=--quick for a tenth)
+	@$(BIN)/python -m benchmarks.reads $(ARGS)

@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from psycopg.sql import SQL, Identifier
 from pytest_django import Settings
 from redis import Redis
@@ -36,13 +39,17 @@ from tests.mailbox import Mailbox
 from tests.phones import Phones, phones_at
 
 ROOT = Path(__file__).resolve().parent.parent
-_WEB_PATIENCE = 30.0  # seconds
+_WEB_PATIENCE = 90.0  # seconds; on a busy machine
 
 #: Tables that migrations fill. A test may change their rows, and `flag_on` sets right what matters of them.
 _KEPT = {
     model._meta.db_table
     for model in (MigrationRecorder.Migration, ContentType, Permission, Group, Group.permissions.through, Flag, Switch)
 }
+
+# No test is timed, and Hypothesis by itself would fail an example for 200 ms on a busy machine.
+hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,14 @@ class Web:
 def django_db_keepdb() -> bool:
     """Whether to leave the test database behind: it goes with its server."""
     return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_are_cheap() -> Iterator[None]:
+    """A million rounds for each staff member of each test are a third of a second of CPU, and protect nobody here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PBKDF2PasswordHasher, "iterations", 1_000)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -240,12 +255,17 @@ def _has_its_servers(web: Web) -> bool:
 
 
 @contextlib.contextmanager
-def running_process(name: str, environment: Mapping[str, str], *, log: Path) -> Iterator[Child]:
-    """Run what the Procfile calls `name` on the test database; it is killed at the end, since nobody waits for it."""
+def running_process(
+    name: str, environment: Mapping[str, str], *, log: Path, app: str = "notifications_project"
+) -> Iterator[Child]:
+    """Run what the Procfile calls `name` on the test database; it is killed at the end, since nobody waits for it.
+
+    `app` is the Celery application of a worker: with tests.delivery.impatient its minutes are seconds.
+    """
     on_test_database = {**os.environ, "DATABASE_URL": _test_database_url(), **environment}
+    command = read_procfile(ROOT / "Procfile")[name].replace("-A notifications_project", f"-A {app}")
     with log.open("ab") as output:
-        command = exec_in_shell(read_procfile(ROOT / "Procfile")[name])
-        child = spawn(command, environment=on_test_database, output=output, directory=ROOT)
+        child = spawn(exec_in_shell(command), environment=on_test_database, output=output, directory=ROOT)
     try:
         yield child
     finally:

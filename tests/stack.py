@@ -11,7 +11,8 @@ stops or freezes a server asks for the fixture `servers`, which has all of them 
         ...
         servers.valkey.start()
 
-Runs that start at the same time do not meet: each has its own folder and ports.
+Runs that start at the same time do not meet: each has its own folder and ports. So have the workers of one run
+(`make test`, pytest-xdist); the process that hands out the tests to them has no servers.
 """
 
 import contextlib
@@ -27,6 +28,7 @@ from devstack.ports import free_port
 from devstack.stack import Servers, describe
 
 _SERVERS = pytest.StashKey[Servers]()
+WORKER = "PYTEST_XDIST_WORKER"  # set for its workers by pytest-xdist
 
 
 @contextlib.contextmanager
@@ -43,11 +45,18 @@ def throwaway_servers() -> Iterator[Servers]:
             yield servers
 
 
+def hands_out(config: pytest.Config) -> bool:
+    """Whether this process runs no test itself, for it has workers (`-n 3`)."""
+    options = config.known_args_namespace
+    return bool(getattr(options, "numprocesses", None)) and not options.collectonly and WORKER not in os.environ
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    running = contextlib.ExitStack()
-    early_config.add_cleanup(running.close)
-    early_config.stash[_SERVERS] = running.enter_context(throwaway_servers())
+    if not hands_out(early_config):
+        running = contextlib.ExitStack()
+        early_config.add_cleanup(running.close)
+        early_config.stash[_SERVERS] = running.enter_context(throwaway_servers())
     return (yield)
 
 

@@ -1,12 +1,11 @@
 """The kill switch under load: what it stops, what it holds, and what its release lets go."""
 
-import os
 import secrets
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,8 +21,6 @@ from pytest_django import Settings
 
 from delivery import dispatch
 from delivery.models import Delivery, State
-from devstack.child import spawn
-from devstack.processes import exec_in_shell, read_procfile
 from devstack.waiting import wait_until
 from notifications.models import Decision, Notification, ReceivedEvent
 from notifications_producer import Event, Producer, Resource
@@ -32,7 +29,7 @@ from preferences.authentication import issue_token
 from preferences.models import User
 from preferences.push_tokens import Platform
 from tests.bells import Bell, open_bell
-from tests.conftest import ROOT, _test_database_url, running_process
+from tests.conftest import running_process
 from tests.delivery.rows import delivery, states
 from tests.staff import browse_as, superuser
 
@@ -73,21 +70,9 @@ def everything(transactional_db: None, web, queue, prefix: str, tmp_path: Path) 
     with ExitStack() as running:
         running.enter_context(running_process("intake", environment, log=tmp_path / "intake.log"))
         for name in SENDING:
-            running.enter_context(_worker(name, environment, log=tmp_path / f"{name}.log"))
+            log = tmp_path / f"{name}.log"
+            running.enter_context(running_process(name, environment, log=log, app="tests.delivery.impatient"))
         yield
-
-
-@contextmanager
-def _worker(name: str, environment: dict[str, str], *, log: Path) -> Iterator[None]:
-    command = read_procfile(ROOT / "Procfile")[name].replace("-A notifications_project", "-A tests.delivery.impatient")
-    variables = {**os.environ, "DATABASE_URL": _test_database_url(), **environment}
-    with log.open("ab") as output:
-        child = spawn(exec_in_shell(command), environment=variables, output=output, directory=ROOT)
-    try:
-        yield
-    finally:
-        child.stop(patience=0)
-        print(log.read_text(errors="replace"))
 
 
 @pytest.fixture

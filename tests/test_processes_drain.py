@@ -36,7 +36,7 @@ from tests.delivery.rows import delivery
 pytestmark = pytest.mark.django_db(transaction=True)
 #: Seconds. Orchestrators kill after 30, unless they are told otherwise.
 PATIENCE = 20
-BOOT = 30
+BOOT = 90
 
 Start = Callable[..., Child]
 

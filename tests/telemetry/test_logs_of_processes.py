@@ -24,7 +24,7 @@ from tests.cloudevents import event_for
 from tests.conftest import running_process
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BOOT = 40  # seconds
+BOOT = 90  # seconds
 PHONE = "abcdef0123456789" * 4
 #: What is planted, and must not come out.
 SECRETS = ("Zoraida", "Quintanilla", "zoraida.quintanilla", "Wolpertinger", "Mandelbrot", PHONE, "token-planted")

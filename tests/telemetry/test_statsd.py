@@ -31,7 +31,7 @@ def test_an_agent_that_is_away_slows_and_says_nothing(nobody_listens, caplog):
             metrics.distribution(Metric.LATENCY, [1.0] * 100, stage=Stage.RUNG)
             metrics.count(Metric.DIGESTS_MADE)
         statsd.disconnect()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert not caplog.records
 
 
