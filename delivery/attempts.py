@@ -1,40 +1,34 @@
 """One attempt at a chunk of deliveries: claim, check again, send, record. The only caller of a transport.
 
 A claim is a conditional update with a lease, so two live workers never hold one row. No transaction is open while
-a provider is asked. The only possible repeat is a crash between the provider's answer and our record of it: then
-the lease runs out and the delivery is sent again (spec §6).
+a provider is asked. The only possible repeat is a crash between the provider's answer and our record of it
+(delivery/answers.py): then the lease runs out and the delivery is sent again (spec §6).
 """
 
-import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
-from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from delivery import delivery_log, delivery_metrics, lanes, outcomes, shutdown
-from delivery.errors import DeadToken, ProviderDown, Throttled
+from delivery import lanes, outcomes, shutdown
+from delivery.answers import LEASE, Answers, Outcome, patiently
+from delivery.errors import DeadToken
+from delivery.gates import Gate
 from delivery.models import Delivery, State
-from delivery.recheck import recheck, too_old
+from delivery.outcomes import Change
+from delivery.recheck import Refused, recheck, too_old
 from delivery.transports.contract import Outgoing, Result, Transport
 from preferences import push_tokens, rollout
 from preferences.catalog import Channel
-from preferences.decisions import Decision
 
-logger = logging.getLogger(__name__)
-
-#: Longer than a chunk of 50 takes when every send waits for its full timeout of 10 s.
-LEASE: Final = timedelta(minutes=10)
 _LAST_MINUTE: Final = timedelta(minutes=1)  # of the lease, for what is under way
-_DATABASE_PAUSE_SECONDS: Final = 1.0
-_SETTLED: Final = frozenset({State.SENT, State.FAILED, State.SUPPRESSED})
 
 # An array, since PostgreSQL may run a subquery behind IN once a row, and each time choose others.
 _CLAIM = """
@@ -58,40 +52,48 @@ def attempt(channel: Channel, ids: Collection[int], transport: Callable[[], Tran
     until = time.monotonic() + (LEASE - _LAST_MINUTE).total_seconds()
     claimed = _take(channel, ids)
     asked = {delivery.id: Asked(delivery) for delivery in claimed}
+    answers = Answers(channel)
     try:
         _postpone(channel, set(ids) - asked.keys())
         checked = recheck(channel, claimed)
-        for delivery, decision in checked.changed:
-            _change(delivery, decision)
-            asked.pop(delivery.id, None)
+        for refused in checked.changed:
+            answers.add(_refusal(refused))
+            asked.pop(refused[0].id, None)
         missing = Counter(outgoing.delivery.id for outgoing in checked.ready)
         for entry in asked.values():
             entry.outstanding = missing[entry.delivery.id]
-        for result in _send(checked.ready, transport(), until=until):
+        for result in _send(checked.ready, transport(), answers, until=until):
             entry = asked[result.outgoing.delivery.id]
             entry.take(result)
             if entry.outstanding == 0:
-                _settle(asked.pop(entry.delivery.id))
+                answers.add(_conclusion(asked.pop(entry.delivery.id)))
     finally:
         for entry in asked.values():
-            _settle(entry)
+            answers.add(_conclusion(entry))
+        answers.flush()
 
 
-def _send(ready: Sequence[Outgoing], transport: Transport, *, until: float) -> Iterator[Result]:
+def _send(ready: Sequence[Outgoing], transport: Transport, answers: Answers, *, until: float) -> Iterator[Result]:
     """Send lane by lane; into a lane that closes on the way nothing more goes, and nowhere when the lease is to end.
 
-    What is under way then may have arrived: its answers are waited for, or it would be sent again.
+    What is under way then may have arrived: its answers are waited for, or it would be sent again. What is not on
+    record yet does not wait for a provider that is slow.
     """
     for lane, chunk in groupby(sorted(ready, key=_lane_of), key=_lane_of):
-        for result in transport.send(_while_open(lane, chunk, until=until)):
-            _tell(lane, result)
-            yield result
+        gate = Gate(lane)
+        for result in transport.send(_while_open(gate, chunk, answers, until=until)):
+            if result is not None:
+                gate.hear(result)
+                _bury(result)
+                yield result
+            answers.flush_when_due()
 
 
-def _while_open(lane: str, chunk: Iterable[Outgoing], *, until: float) -> Iterator[Outgoing]:
+def _while_open(gate: Gate, chunk: Iterable[Outgoing], answers: Answers, *, until: float) -> Iterator[Outgoing]:
     """Yield one after the other until the lane closes, the worker is to stop, or `until` (monotonic) has come."""
     for outgoing in list(chunk):
-        if shutdown.has_begun() or time.monotonic() > until or not _may_send(lane):
+        answers.flush_when_due()
+        if shutdown.has_begun() or time.monotonic() > until or not gate.lets_pass():
             return
         yield outgoing
 
@@ -99,15 +101,6 @@ def _while_open(lane: str, chunk: Iterable[Outgoing], *, until: float) -> Iterat
 def _lane_of(outgoing: Outgoing) -> str:
     channel, device = outgoing.delivery.channel, outgoing.device
     return f"{channel}:{device.platform}" if device else channel
-
-
-def _may_send(lane: str) -> bool:
-    """Whether the switch and the lane let more go; without PostgreSQL nobody knows, and the switch may be on."""
-    try:
-        return not rollout.current().is_killed and not lanes.is_blocked(lane)
-    except (OperationalError, InterfaceError):
-        connection.close()
-        return False
 
 
 @dataclass(slots=True)
@@ -152,76 +145,26 @@ def _postpone(channel: Channel, ids: Collection[int]) -> None:
         due.update(due_at=now + max(pause, lanes.turn(channel, count)))
 
 
-def _change(delivery: Delivery, decision: Decision) -> None:
-    """Record that the delivery is not wanted any more, or wanted later."""
+def _refusal(refused: Refused) -> Outcome:
+    """Return that the delivery is not wanted any more, or wanted later."""
+    delivery, decision = refused
     if outcomes.ACCEPTED in delivery.devices.values():  # one phone has it: it was sent, if to no other any more
-        _settle(Asked(delivery, outstanding=0))
-    elif decision.until is not None:
-        _record(delivery, state=State.HELD, due_at=decision.until)
-    elif _record(delivery, state=State.SUPPRESSED, reason=decision.reason):
-        delivery_metrics.suppressed(delivery, decision.reason)
-        delivery_log.suppressed(delivery, decision.reason)
+        return _conclusion(Asked(delivery, outstanding=0))
+    if decision.until is not None:
+        return Outcome(delivery, Change(State.HELD, {"due_at": decision.until}), timezone.now())
+    return Outcome(delivery, Change(State.SUPPRESSED, {"reason": decision.reason}), timezone.now())
 
 
-def _settle(asked: Asked) -> None:
-    """Record what the answers make of the delivery; one that was not asked at all goes back as it was."""
+def _conclusion(asked: Asked) -> Outcome:
+    """Return what the answers make of the delivery; one that was not asked at all goes back as it was."""
     now = timezone.now()
     pause = timedelta() if shutdown.has_begun() else outcomes.OUTAGE_PAUSE  # another worker may have it at once
     change = outcomes.conclude(asked.delivery, asked.results, is_complete=asked.outstanding == 0, now=now, pause=pause)
-    if not _record(asked.delivery, state=change.state, **change.columns):
-        return
-    delivery_log.settled(asked.delivery, change)
-    if change.state is State.SENT:
-        delivery_metrics.sent(asked.delivery, at=now)
-    elif change.state is State.FAILED:
-        delivery_metrics.failed(asked.delivery, asked.results)
+    return Outcome(asked.delivery, change, now, asked.results)
 
 
-def _tell(lane: str, result: Result) -> None:
-    """Let the lane know how its provider is, and the user's devices which of them is gone."""
-    match result.answer:
-        case str():
-            lanes.report_success(lane)
-        case Throttled() as failure:
-            lanes.pause(lane, outcomes.pause_of(failure))
-        case ProviderDown():
-            lanes.report_outage(lane)
-        case DeadToken() as failure if (device := result.outgoing.device) is not None:
-            _patiently(partial(push_tokens.prune, result.outgoing.user.id, device.token, since=failure.since))
-
-
-def _record(delivery: Delivery, *, state: State, **changes: Any) -> bool:
-    """Write what became of a delivery: what is not on record is sent again. False when it is another's by now."""
-    return _patiently(partial(_write, delivery, state, changes))
-
-
-def _patiently(write: Callable[[], bool]) -> bool:
-    """Write, however long PostgreSQL is away, up to a lease: who raises loses the answers that are under way."""
-    patience_ends = time.monotonic() + LEASE.total_seconds()
-    while True:
-        try:
-            return write()
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("answer waits for the database", extra={"error": type(error).__name__})
-            connection.close()
-            if time.monotonic() > patience_ends:
-                raise
-            time.sleep(_DATABASE_PAUSE_SECONDS)
-
-
-def _write(delivery: Delivery, state: State, changes: Mapping[str, Any]) -> bool:
-    """Record state and changes, also of what it gathers, unless its lease ran out and another has it now.
-
-    That it was read meanwhile (dispatch.cancel) stays on record unless it was sent: a retry goes by it.
-    """
-    columns = {"reason": "", **changes} if state == State.SENT else dict(changes)
-    now = timezone.now()
-    mine = Delivery.objects.filter(id=delivery.id, state=delivery.state, attempts=delivery.attempts)
-    if not delivery.is_digest or state not in _SETTLED:
-        return bool(mine.update(state=state, lease_until=None, updated_at=now, **columns))
-    with transaction.atomic():
-        if is_mine := bool(mine.update(state=state, lease_until=None, updated_at=now, **columns)):
-            gathered = Delivery.objects.filter(digest_id=delivery.id, state=State.HELD)
-            shared = {"reason": columns.get("reason", ""), "sent_at": columns.get("sent_at")}
-            gathered.update(state=state, updated_at=now, **shared)
-    return is_mine
+def _bury(result: Result) -> None:
+    """Have the user forget a device that is gone by its provider's word."""
+    answer, device = result.answer, result.outgoing.device
+    if isinstance(answer, DeadToken) and device is not None:
+        patiently(partial(push_tokens.prune, result.outgoing.user.id, device.token, since=answer.since))

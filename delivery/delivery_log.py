@@ -10,13 +10,12 @@ from django.db import DatabaseError, InterfaceError
 from delivery import origins
 from delivery.models import Delivery, State
 from delivery.outcomes import Change
-from preferences.decisions import Reason
 
 logger = logging.getLogger(__name__)
 
 
 def settled(delivery: Delivery, change: Change) -> None:
-    """An attempt is over, and what it came to is on record. What was not asked for an answer is no line's worth."""
+    """An attempt is over, and what it came to is on record. What was not asked, or is held, is no line's worth."""
     error = change.columns.get("provider_error", "")
     attempts = change.columns.get("attempts", delivery.attempts)
     if change.state is State.FAILED:
@@ -25,12 +24,8 @@ def settled(delivery: Delivery, change: Change) -> None:
         logger.info("delivery is tried again", extra=_fields(delivery, change.state, error=error, attempts=attempts))
     elif change.state is State.SENT and settings.LOG_EVENTS:
         logger.info("delivery sent", extra=_fields(delivery, change.state, error=error, attempts=attempts))
-
-
-def suppressed(delivery: Delivery, reason: Reason) -> None:
-    """It is not wanted any more."""
-    if settings.LOG_EVENTS:
-        logger.info("delivery suppressed", extra=_fields(delivery, State.SUPPRESSED, reason=reason))
+    elif change.state is State.SUPPRESSED and settings.LOG_EVENTS:
+        logger.info("delivery suppressed", extra=_fields(delivery, change.state, reason=change.columns["reason"]))
 
 
 def _fields(delivery: Delivery, state: State, **more: Any) -> Mapping[str, Any]:

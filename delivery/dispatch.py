@@ -3,8 +3,10 @@
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
+from delivery.gathering import Gathering
 from delivery.models import Delivery, State
 from delivery.sqs import SqsClient
 from preferences.catalog import Channel
@@ -27,7 +30,7 @@ from telemetry.metrics import Metric
 
 logger = logging.getLogger(__name__)
 
-#: Deliveries that one task sends. Small enough that its worst case ends before its lease (attempts.LEASE).
+#: Deliveries that one task sends. Small enough that its worst case ends before its lease (answers.LEASE).
 CHUNK: Final = 50
 #: A task is only a wake-up call. One that kills its worker again and again goes by itself.
 TASK_RETENTION: Final = timedelta(hours=1)
@@ -102,13 +105,41 @@ def record(deliveries: Sequence[NewDelivery]) -> list[Due]:
 _respite: Final = Respite(seconds=10.0)
 
 
+#: Where calls wait for company, by channel; empty in every process that does not gather.
+_gatherings: Final[dict[Channel, Gathering]] = {}
+
+
 def wake(due: Iterable[Due]) -> None:
-    """Call workers, one task a chunk and channel. Where SQS takes no call the next sweep repeats it."""
+    """Call workers, one task a chunk and channel: at once, or within a moment while this process gathers.
+
+    Where SQS takes no call the next sweep repeats it.
+    """
     by_channel: dict[Channel, list[int]] = defaultdict(list)
     for delivery in due:
         by_channel[delivery.channel].append(delivery.id)
-    calls = [(channel, chunk) for channel, ids in by_channel.items() for chunk in _chunks(ids)]
-    uncalled = [id_ for channel, chunk in calls if not _call(channel, chunk) for id_ in chunk]
+    for channel, ids in by_channel.items():
+        if gathering := _gatherings.get(channel):
+            gathering.add(ids)
+        else:
+            _call_for(channel, ids)
+
+
+@contextmanager
+def gathered_calls() -> Iterator[None]:
+    """Have what this process calls for meanwhile gathered; in the end, what still waits is called for."""
+    for channel in map(Channel, settings.OUTBOUND_QUEUES):
+        _gatherings[channel] = Gathering(partial(_call_for, channel), name=f"calls-{channel}", chunk=CHUNK)
+    try:
+        yield
+    finally:
+        gatherings = list(_gatherings.values())
+        _gatherings.clear()
+        for gathering in gatherings:
+            gathering.close()
+
+
+def _call_for(channel: Channel, ids: Sequence[int]) -> None:
+    uncalled = [id_ for chunk in _chunks(ids) if not _call(channel, chunk) for id_ in chunk]
     if uncalled:  # as if their turn had come since the last call
         Delivery.objects.filter(id__in=uncalled).update(woken_at=F("due_at") - timedelta(microseconds=1))
 

@@ -12,7 +12,12 @@ class SendFailure(Exception):
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
-        self.code = code.replace("\0", "")[:LONGEST_CODE]
+        self.code = storable(code, LONGEST_CODE)
+
+
+def storable(text: str, length: int) -> str:
+    """Return a provider's word without what PostgreSQL cannot write, in at most `length` letters."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:length]
 
 
 class PermanentFailure(SendFailure):

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from delivery import backoff
-from delivery.errors import ProviderDown, SendFailure, Throttled, TransientFailure
+from delivery.errors import ProviderDown, SendFailure, Throttled, TransientFailure, storable
 from delivery.models import Delivery, State
 from delivery.transports.contract import Result
 from preferences.catalog import Channel
@@ -22,6 +22,7 @@ THROTTLE_PAUSE: Final = timedelta(seconds=2)
 OUTAGE_PAUSE: Final = timedelta(seconds=10)
 
 ACCEPTED: Final = "accepted"
+_LONGEST_ID: Final = 200  # deliveries.provider_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def _provider_columns(results: Sequence[Result], failures: Sequence[SendFailure]
     columns = {}
     message_ids = [result.answer for result in results if isinstance(result.answer, str)]
     if message_ids:
-        columns["provider_id"] = message_ids[0]
+        columns["provider_id"] = storable(message_ids[0], _LONGEST_ID)
     if failures:
         columns["provider_error"] = failures[0].code
     return columns

@@ -60,7 +60,7 @@ _creating = Lock()
 class ApnsTransport:
     """Many pushes at a time over a connection that stays open, on an event loop in a thread of its own."""
 
-    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
+    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result | None]:
         """Send each push; see delivery.transports.contract."""
         return in_flight.results(chunk, self.begin, at_once=_AT_ONCE)
 

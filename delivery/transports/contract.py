@@ -37,8 +37,10 @@ class Result:
 class Transport(Protocol):
     """Talks to one provider."""
 
-    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
+    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result | None]:
         """Send each once, and yield each answer as soon as it is there, in any order, within 10 s.
+
+        None in between says that no answer has come for a moment: the caller may have something else to do.
 
         Never retries, never sleeps, never raises for the sake of one: all that is up to delivery/attempts.py. It takes
         the next of the chunk only when it begins with it: the chunk may end early, and the caller may stop asking.

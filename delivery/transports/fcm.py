@@ -48,7 +48,7 @@ _creating = Lock()
 class FcmTransport:
     """As many pushes at once as there are connections: over HTTP/1.1 each carries one at a time."""
 
-    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
+    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result | None]:
         """Send each push; see delivery.transports.contract."""
         return in_flight.results(chunk, self.begin, at_once=settings.FCM_CONNECTIONS)
 

@@ -12,7 +12,9 @@ from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError, TransportError
 from google.oauth2 import service_account
 from pyfcm import FCMNotification
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 
 _SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
 #: How long threads that need a new access token believe the one that could not get it.
@@ -67,13 +69,20 @@ class FcmClient(FCMNotification):  # type: ignore[misc]  # pyfcm has no types
         return response
 
     def _post(self, payload: bytes, token: str) -> requests.Response:
-        return self.requests_session.post(
-            self.fcm_end_point,
-            data=payload,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=self._timeout,
-            allow_redirects=False,
-        )
+        """Hand the request to the session's adapter: what the session does around it for cookies, hooks, redirects and
+        credentials of a .netrc, none of which FCM has, costs as much as half of the sending.
+        """
+        session = self.requests_session
+        request = PreparedRequest()
+        request.method, request.url = "POST", self.fcm_end_point
+        request.headers = CaseInsensitiveDict(session.headers)  # type: ignore[arg-type]
+        request.headers.update({"Authorization": f"Bearer {token}", "Content-Length": str(len(payload))})
+        request.body = payload
+        adapter = session.get_adapter(self.fcm_end_point)
+        verify = session.verify if session.verify is not None else True
+        response = adapter.send(request, timeout=self._timeout, verify=verify, proxies=session.proxies)
+        response.content  # noqa: B018 - read to its end, which leaves the connection to the next push
+        return response
 
 
 class AccessToken:

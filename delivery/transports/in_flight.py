@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import islice
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from typing import Final
 
 from delivery.errors import SendFailure
 from delivery.transports.contract import Outgoing, Result, unforeseen
@@ -12,9 +13,13 @@ Answer = str | SendFailure
 #: Starts one push. What goes wrong is its answer; should it raise, or its future fail, that is this push's fault alone.
 Begin = Callable[[Outgoing], Future[Answer]]
 
+_MOMENT_SECONDS: Final = 0.1
 
-def results(chunk: Iterable[Outgoing], begin: Begin, *, at_once: int) -> Iterator[Result]:
+
+def results(chunk: Iterable[Outgoing], begin: Begin, *, at_once: int) -> Iterator[Result | None]:
     """Yield the answers in the order of their arrival; `at_once` pushes at most are under way.
+
+    None after each moment in which none came (delivery/transports/contract.py).
 
     When the caller stops asking, nothing more is begun, and what has not left is cancelled.
     """
@@ -29,8 +34,12 @@ def results(chunk: Iterable[Outgoing], begin: Begin, *, at_once: int) -> Iterato
                 future.add_done_callback(answered.put)
             if not under_way:
                 return
-            future = answered.get()
-            yield Result(under_way.pop(future), _answer(future))
+            try:
+                future = answered.get(timeout=_MOMENT_SECONDS)
+            except Empty:
+                yield None
+            else:
+                yield Result(under_way.pop(future), _answer(future))
     finally:
         for future in under_way:
             future.cancel()

@@ -21,7 +21,7 @@ _AT_ONCE: Final = 32
 class PushTransport:
     """Sends over both services at the same time, so that neither waits for the other's timeouts."""
 
-    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
+    def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result | None]:
         """Send each push; see delivery.transports.contract."""
         return in_flight.results(chunk, _begin, at_once=_AT_ONCE)
 

@@ -5,7 +5,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from waffle.models import Switch
 
-from delivery import attempts, dispatch, lanes, outcomes, suppressions, sweeper
+from delivery import answers, attempts, dispatch, lanes, outcomes, suppressions, sweeper
 from delivery.errors import DeadToken, PermanentFailure, ProviderDown, Throttled, TransientFailure
 from delivery.models import Delivery, State, SuppressedAddress
 from delivery.transports.contract import Result
@@ -218,7 +218,7 @@ def test_what_has_left_when_postgresql_goes_away_is_waited_for_and_not_sent_agai
             waiting = iter(chunk)
             left.extend(next(waiting) for _ in range(2))
             with monkeypatch.context() as broken:
-                broken.setattr(attempts.connection, "close", lambda: None)  # the test's transaction lies on it
+                broken.setattr(connection, "close", lambda: None)  # the test's transaction lies on it
                 broken.setattr(rollout, "current", away)
                 left.extend(waiting)
             yield from (Result(outgoing, "taken") for outgoing in left)
@@ -251,8 +251,8 @@ def restart(monkeypatch):
 
         monkeypatch.setattr(module, name, fail_once)
 
-    monkeypatch.setattr(attempts, "_DATABASE_PAUSE_SECONDS", 0)
-    monkeypatch.setattr(attempts.connection, "close", lambda: None)  # the test's transaction lies on it
+    monkeypatch.setattr(answers, "_DATABASE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(connection, "close", lambda: None)  # the test's transaction lies on it
     return during
 
 
@@ -455,16 +455,16 @@ def test_what_was_read_in_a_workers_hand_and_is_unread_again_is_tried_again(alic
 
 def test_an_answer_outlives_a_moment_without_postgresql(alice, provider, monkeypatch):
     mail, failures = delivery(alice), iter([OperationalError, OperationalError])
-    write = attempts._write
+    write = answers._write
 
     def fail_twice(*arguments):
         if error := next(failures, None):
             raise error
-        write(*arguments)
+        return write(*arguments)
 
-    monkeypatch.setattr(attempts, "_write", fail_twice)
-    monkeypatch.setattr(attempts, "_DATABASE_PAUSE_SECONDS", 0)
-    monkeypatch.setattr(attempts.connection, "close", lambda: None)
+    monkeypatch.setattr(answers, "_write", fail_twice)
+    monkeypatch.setattr(answers, "_DATABASE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(connection, "close", lambda: None)
     attempt(provider, mail)
     assert states(mail) == [State.SENT]
     assert provider.sent == [mail.id]
@@ -491,3 +491,21 @@ def test_redis_away_stops_nothing(alice, provider, servers):
     servers.valkey.stop()
     attempt(provider, mail)
     assert states(mail) == [State.SENT]
+
+
+def test_an_answer_does_not_wait_on_record_for_another_that_stays_out(alice, monkeypatch):
+    monkeypatch.setattr(answers, "PATIENCE", timedelta())
+    answered, silent = delivery(alice), delivery(alice)
+    meanwhile: list[list[str]] = []
+
+    class OneStaysOut(Provider):
+        def send(self, chunk):
+            first, second = chunk
+            yield from super().send([first])
+            yield None
+            meanwhile.append(states(answered, silent))
+            yield from super().send([second])
+
+    attempt(OneStaysOut(), answered, silent)
+    assert meanwhile == [[State.SENT, State.SENDING]]
+    assert states(answered, silent) == [State.SENT, State.SENT]

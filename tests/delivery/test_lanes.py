@@ -18,6 +18,7 @@ from tests.delivery.test_attempts import Provider
 
 EMAIL, PUSH = Channel.EMAIL, Channel.PUSH
 NO_TIME, A_MOMENT = timedelta(milliseconds=1), timedelta(milliseconds=200)
+A_WHILE = timedelta(seconds=1)  # that a busy machine may let pass between two lines
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def test_without_a_limit_everything_is_granted():
 
 
 def test_a_full_bucket_grants_one_burst_and_then_what_flows_in(limit):
-    limit(10)
-    assert lanes.grant(EMAIL, 1_000) == burst(10)
+    limit(1)
+    assert lanes.grant(EMAIL, 1_000) == burst(1)
     assert lanes.grant(EMAIL, 1_000) <= 1
     assert wait_until(lambda: lanes.grant(EMAIL, 1) == 1, seconds=2)
 
@@ -109,8 +110,8 @@ def test_channels_do_not_share_a_bucket(limit):
 def test_turns_are_given_out_one_behind_the_other_at_the_lanes_rate(limit):
     limit(10)
     first, second = lanes.turn(EMAIL, 50), lanes.turn(EMAIL, 50)
-    assert first == pytest.approx(timedelta(seconds=5), abs=A_MOMENT)
-    assert second == pytest.approx(timedelta(seconds=10), abs=A_MOMENT)
+    assert first == pytest.approx(timedelta(seconds=5), abs=A_WHILE)
+    assert second == pytest.approx(timedelta(seconds=10), abs=A_WHILE)
 
 
 def test_a_turn_is_never_far_away(limit):
@@ -134,11 +135,11 @@ def test_workers_send_what_the_bucket_grants_and_the_rest_waits_for_its_turn(lim
 
 
 def test_a_throttle_halves_the_rate_and_empties_the_bucket(limit, valkey):
-    limit(10)
+    limit(4)
     lanes.pause(EMAIL, NO_TIME)
-    assert slowed_rate(valkey) == 5
+    assert slowed_rate(valkey) == 2
     assert lanes.grant(EMAIL, 1_000) <= 1
-    assert lanes.turn(EMAIL, 50) == pytest.approx(timedelta(seconds=10), abs=A_MOMENT)
+    assert lanes.turn(EMAIL, 20) == pytest.approx(timedelta(seconds=10), abs=A_WHILE)
 
 
 @pytest.mark.usefixtures("one_throttle_at_a_time")

@@ -65,7 +65,7 @@ async def closed(pool):
         await asyncio.sleep(0.01)
 
 
-async def push(client, token: str = ALICE, *, patience: float = 5, **headers):
+async def push(client, token: str = ALICE, *, patience: float = 30, **headers):
     message = headers.pop("message", {"aps": {"alert": {"title": "Sarah Kim “assigned” ✓"}}})
     async with asyncio.timeout(patience):
         return await client.send_notification(NotificationRequest(token, message, **headers))

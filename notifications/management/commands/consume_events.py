@@ -3,7 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from delivery import dispatch
 from notifications import intake
+from telemetry import garbage
 
 
 class Command(BaseCommand):
@@ -16,7 +18,10 @@ class Command(BaseCommand):
         intakes = intake.of_process()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: intakes[0].stop())  # and with it the others
-        for each in intakes:
-            each.start()
-        if not all(each.join() for each in intakes):
+        garbage.spare_what_is_loaded()
+        with dispatch.gathered_calls():
+            for each in intakes:
+                each.start()
+            is_well = all(each.join() for each in intakes)
+        if not is_well:
             raise CommandError("A thread died; its error is in the log.")

@@ -1,13 +1,14 @@
 """Pushes as delivery/attempts.py hands them to a transport; nothing of them is in the database."""
 
 import secrets
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.utils import timezone
 
 from delivery.errors import SendFailure
 from delivery.models import Delivery
-from delivery.transports.contract import Outgoing, Transport
+from delivery.transports.contract import Outgoing, Result, Transport
 from preferences.push_tokens import Device, Platform
 
 
@@ -29,5 +30,10 @@ def push(platform: Platform, token: str = "", **changes: Any) -> Outgoing:
 
 def send_one(transport: Transport, outgoing: Outgoing) -> str | SendFailure:
     """Send it and return the answer."""
-    [result] = transport.send([outgoing])
+    [result] = send_all(transport, [outgoing])
     return result.answer
+
+
+def send_all(transport: Transport, chunk: Iterable[Outgoing]) -> Iterator[Result]:
+    """Send them and yield the answers, without the moments in between in which none came."""
+    return (result for result in transport.send(chunk) if result is not None)

@@ -7,14 +7,14 @@ from delivery.errors import DeadToken, PermanentFailure, ProviderDown, Transient
 from delivery.transports.apns import ApnsTransport, apns_loop
 from devstack.ports import free_port
 from preferences.push_tokens import Platform
-from tests.delivery.transports.pushes import push, send_one
+from tests.delivery.transports.pushes import push, send_all, send_one
 
 ALICE, GONE, SILENT = "a1" * 32, "dead" * 16, "51" * 32
 
 
 def send(*pushes):
     """Send them and return their answers in their own order."""
-    answers = {id(result.outgoing): result.answer for result in ApnsTransport().send(pushes)}
+    answers = {id(result.outgoing): result.answer for result in send_all(ApnsTransport(), pushes)}
     return [answers[id(each)] for each in pushes]
 
 
@@ -190,7 +190,7 @@ def test_a_key_that_cannot_be_read_waits_for_a_better_one(settings):
 
 
 def test_who_stops_asking_sends_no_more(apns):
-    answers = ApnsTransport().send([iphone() for _ in range(200)])
+    answers = send_all(ApnsTransport(), [iphone() for _ in range(200)])
     next(answers)
     answers.close()
     assert len(apns.received()) < 100

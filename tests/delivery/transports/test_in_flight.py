@@ -28,7 +28,7 @@ def begin(outgoing: Outgoing) -> Future[Answer]:
 
 def answers(*tokens: str) -> list[Answer]:
     chunk = [push(Platform.IOS, token) for token in tokens]
-    found = {id(result.outgoing): result.answer for result in in_flight.results(chunk, begin, at_once=2)}
+    found = {id(result.outgoing): result.answer for result in in_flight.results(chunk, begin, at_once=2) if result}
     return [found[id(outgoing)] for outgoing in chunk]
 
 
@@ -46,7 +46,7 @@ def test_a_chunk_that_ends_early_is_begun_no_further_and_answered_as_far_as_it_w
         yield push(Platform.IOS)
         yield push(Platform.IOS)
 
-    assert [result.answer for result in in_flight.results(two(), begin, at_once=32)] == ["taken", "taken"]
+    assert [result and result.answer for result in in_flight.results(two(), begin, at_once=32)] == ["taken", "taken"]
 
 
 def test_who_stops_asking_has_nothing_more_begun() -> None:
@@ -63,3 +63,11 @@ def test_who_stops_asking_has_nothing_more_begun() -> None:
     results.close()  # type: ignore[attr-defined]
     assert len(waiting) == 3
     assert [future.cancelled() for future in waiting] == [False, True, True]
+
+
+def test_while_no_answer_comes_the_caller_has_a_turn_each_moment() -> None:
+    future: Future[Answer] = Future()
+    results = in_flight.results([push(Platform.IOS)], lambda _: future, at_once=2)
+    assert [next(results), next(results)] == [None, None]
+    future.set_result("taken")
+    assert [result.answer for result in results if result] == ["taken"]
