@@ -3,11 +3,18 @@
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 
 from delivery import attempts, digests, shutdown, sweeper
 from delivery.transports.registry import TRANSPORTS
 from preferences.catalog import Channel
+from telemetry import garbage
+
+
+@worker_ready.connect
+def begin(**_: Any) -> None:
+    """Let the garbage collector pass over what stays."""
+    garbage.spare_what_is_loaded()
 
 
 @worker_shutting_down.connect

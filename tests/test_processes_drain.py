@@ -22,7 +22,7 @@ from delivery.models import Delivery, State
 from devstack.child import Child
 from devstack.ports import free_port, http_status
 from devstack.waiting import wait_until
-from notifications.event_queue import Depth
+from notifications.event_queue import Depth, EventQueue
 from notifications.models import Notification
 from preferences import push_tokens
 from preferences.authentication import issue_token
@@ -176,10 +176,21 @@ def test_a_push_worker_waits_for_the_answers_under_way(start: Start, alice: User
     assert states() == {State.SENT: taken, State.PENDING: 50 - taken}
 
 
-@pytest.mark.parametrize("name", ["email", "push", "maintenance", "beat"])
-def test_an_idle_process_ends_soon(start: Start, name: str, tmp_path: Path):
-    child = start(name)
-    assert wait_until(lambda: has_begun(child), seconds=BOOT)
+@pytest.mark.parametrize("name", ["email", "push", "maintenance"])
+def test_an_idle_worker_ends_soon(start: Start, name: str):
+    worker = start(name)
+    assert wait_until(lambda: has_begun(worker), seconds=BOOT)
+    assert_ends_soon(worker)
+
+
+def test_beat_ends_soon(start: Start, settings: Settings):
+    beat = start("beat")
+    calls = EventQueue(settings.MAINTENANCE_QUEUE)
+    assert wait_until(lambda: calls.depth().waiting > 0, seconds=BOOT)
+    assert_ends_soon(beat)
+
+
+def assert_ends_soon(child: Child) -> None:
     began = time.monotonic()
     assert exit_code_of(child) == 0
     assert time.monotonic() - began < 15
