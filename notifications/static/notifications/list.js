@@ -1,11 +1,12 @@
 /** Day groups of which only the rows near the viewport are in the document, and a position that stays put. */
 
-import { element, setText } from "./dom.js";
+import { element } from "./dom.js";
 
-const MARGIN = 800; // px rendered above and below the viewport
+const MARGIN = 800; // px drawn above and below the viewport
 const NEAR_END = 900; // px
 const AT_TOP = 2; // px
 const CALM = 1_500; // ms: what arrives faster waits behind the pill
+const ATTENDED = ":hover, :focus-within";
 const GUESS = { row: 92, heading: 33 };
 
 export class List {
@@ -16,6 +17,7 @@ export class List {
   #onWaiting;
   #top = element("div", { "aria-hidden": "true" });
   #bottom = element("div", { "aria-hidden": "true" });
+  #floor = element("div", { class: "quiet" }); // how far a short list scrolls
   #entries = [];
   #rows = new Map(); // id -> Row, of those in the document
   #groups = new Map(); // day -> {section, list}
@@ -23,6 +25,7 @@ export class List {
   #heading = GUESS.heading;
   #width = 0;
   #current = null; // id of the row that the keyboard is on
+  #anchor = null; // of the last draw
   #seen = null; // key of the newest row that was in view
   #followedAt = 0;
   #frame = null;
@@ -34,7 +37,7 @@ export class List {
     this.#describe = describe;
     this.#onNearEnd = onNearEnd;
     this.#onWaiting = onWaiting;
-    scroller.append(this.#top, this.#bottom);
+    scroller.append(this.#top, this.#bottom, this.#floor);
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     scroller.addEventListener("keydown", (event) => this.#pressed(event));
     scroller.addEventListener("focusin", ({ target }) => this.#focused(target));
@@ -76,7 +79,7 @@ export class List {
   #mustHold() {
     const first = this.#entries[0]?.key;
     if (this.#seen === null || first === undefined || first <= this.#seen) return true;
-    if (this.#scroller.scrollTop > AT_TOP || this.#scroller.matches(":hover, :focus-within")) return true;
+    if (this.#scroller.scrollTop > AT_TOP || this.#scroller.matches(ATTENDED)) return true;
     return Date.now() - this.#followedAt < CALM;
   }
 
@@ -86,22 +89,31 @@ export class List {
     this.#onWaiting(Math.max(0, waiting));
   }
 
-  #anchors() {
-    const edge = this.#scroller.getBoundingClientRect().top;
-    return [...this.#rows.values()]
-      .map(({ element: row }) => ({ row, box: row.getBoundingClientRect() }))
-      .filter(({ box }) => box.bottom > edge)
-      .map(({ row, box }) => ({ row, top: box.top }))
-      .sort((a, b) => a.top - b.top);
+  /** The row under the pointer, or the keyboard, or else the first in sight. */
+  #findAnchor() {
+    const { top: edge, bottom } = this.#scroller.getBoundingClientRect();
+    const inView = [];
+    for (const { entry, y } of this.#places()) {
+      const row = this.#rows.get(entry.notification.id)?.element;
+      const { top, bottom: end } = row?.getBoundingClientRect() ?? {};
+      if (end > edge + this.#heading && top < bottom) inView.push({ row, y, top: top - edge });
+    }
+    const inState = (state) => inView.find(({ row }) => row.matches(state));
+    return inState(":hover") ?? inState(":focus-within") ?? inView[0];
   }
 
   #draw(hold) {
-    const anchors = hold ? this.#anchors() : [];
-    this.#render();
-    const anchor = anchors.find(({ row }) => row.isConnected);
-    if (!anchor) return;
-    const moved = anchor.row.getBoundingClientRect().top - anchor.top;
-    if (Math.abs(moved) >= 1) this.#scroller.scrollTop += moved;
+    const scroller = this.#scroller;
+    const last = this.#anchor;
+    const anchor = (this.#anchor = hold ? this.#findAnchor() : null);
+    if (anchor && anchor.row === last?.row && Math.abs(anchor.top - last.top) < 1) anchor.top = last.top;
+    this.#render(anchor ? anchor.y - anchor.top : scroller.scrollTop); // more may come in at once than is drawn
+    const moved = anchor ? topOf(anchor.row) - topOf(scroller) - anchor.top : 0;
+    const goal = scroller.scrollTop + moved;
+    const depth = anchor ? goal + scroller.clientHeight : 0;
+    const deeper = moved >= 1 && scroller.matches(ATTENDED);
+    this.#floor.style.top = `${deeper ? depth : Math.min(depth, this.#floor.offsetTop)}px`;
+    if (Math.abs(moved) >= 0.5) scroller.scrollTop = goal;
   }
 
   #scrolled() {
@@ -120,58 +132,44 @@ export class List {
 
   // --- Rows near the viewport ---
 
-  #render() {
-    const { groups, before, after, below } = this.#layout();
-    this.#dropRowsOutside(groups);
+  #render(top) {
+    const { clientHeight } = this.#scroller;
+    const places = this.#places();
+    const near = places.filter(({ y, bottom }) => bottom >= top - MARGIN && y <= top + clientHeight + MARGIN);
+    const groups = Map.groupBy(near, ({ entry }) => entry.day);
+    const end = places.at(-1)?.bottom ?? 0;
+    this.#dropRowsOutside(near, groups);
     this.#placeGroups(groups);
-    this.#top.style.height = `${before}px`;
-    this.#bottom.style.height = `${after}px`;
+    this.#top.style.height = `${near.length && near[0].y - this.#heading}px`;
+    this.#bottom.style.height = `${end - (near.at(-1)?.bottom ?? 0)}px`;
     this.#measure();
     this.#scroller.tabIndex = this.#rows.has(this.#current) ? -1 : 0;
-    if (below < NEAR_END && this.#scroller.clientHeight > 0) this.#onNearEnd();
+    if (end - top - clientHeight < NEAR_END && clientHeight > 0) this.#onNearEnd();
   }
 
-  #layout() {
-    const { scrollTop, clientHeight } = this.#scroller;
-    const guess = this.#guess();
-    const groups = [];
-    let before = 0;
-    let end = 0; // of the last rendered row
-    let y = 0;
+  #places() {
+    const heights = [...this.#heights.values()];
+    const guess = heights.reduce((sum, height) => sum + height, 0) / heights.length || GUESS.row;
+    let bottom = 0;
     let day = null;
-    for (const [index, entry] of this.#entries.entries()) {
-      if (entry.day !== day) y += this.#heading;
+    return this.#entries.map((entry, index) => {
+      const y = bottom + (entry.day === day ? 0 : this.#heading);
       day = entry.day;
-      const bottom = y + (this.#heights.get(entry.notification.id) ?? guess);
-      if (bottom >= scrollTop - MARGIN && y <= scrollTop + clientHeight + MARGIN) {
-        if (groups.length === 0) before = y - this.#heading;
-        if (groups.at(-1)?.day !== day) groups.push({ day, entries: [] });
-        groups.at(-1).entries.push({ entry, index });
-        end = bottom;
-      }
-      y = bottom;
-    }
-    return { groups, before, after: y - end, below: y - scrollTop - clientHeight };
+      bottom = y + (this.#heights.get(entry.notification.id) ?? guess);
+      return { entry, index, y, bottom };
+    });
   }
 
-  #guess() {
-    if (this.#heights.size === 0) return GUESS.row;
-    let sum = 0;
-    for (const height of this.#heights.values()) sum += height;
-    return sum / this.#heights.size;
-  }
-
-  #dropRowsOutside(groups) {
-    const wanted = new Set(groups.flatMap(({ entries }) => entries.map(({ entry }) => entry.notification.id)));
+  #dropRowsOutside(near, groups) {
+    const wanted = new Set(near.map(({ entry }) => entry.notification.id));
     for (const [id, row] of this.#rows) {
       if (wanted.has(id)) continue;
       if (row.element.matches(":focus-within")) this.#scroller.focus({ preventScroll: true });
       row.element.remove();
       this.#rows.delete(id);
     }
-    const days = new Set(groups.map(({ day }) => day));
     for (const [day, { section }] of this.#groups) {
-      if (days.has(day)) continue;
+      if (groups.has(day)) continue;
       section.remove();
       this.#groups.delete(day);
     }
@@ -179,27 +177,25 @@ export class List {
 
   #placeGroups(groups) {
     let next = this.#top.nextSibling;
-    for (const { day, entries } of groups) {
+    for (const [day, places] of groups) {
       const { section, list } = this.#groups.get(day) ?? this.#newGroup(day);
       if (section === next) next = next.nextSibling;
       else this.#scroller.insertBefore(section, next);
-      this.#placeRows(list, entries);
+      this.#placeRows(list, places);
     }
   }
 
   #newGroup(day) {
-    const heading = element("h3", { part: "day" });
-    setText(heading, day);
     const list = element("ul", { role: "list" });
-    const group = { section: element("section", {}, heading, list), list };
+    const group = { section: element("section", {}, element("h3", { part: "day" }, day), list), list };
     this.#groups.set(day, group);
     return group;
   }
 
-  #placeRows(list, entries) {
+  #placeRows(list, places) {
     this.#current ??= this.#entries[0].notification.id;
     let next = list.firstChild;
-    for (const { entry, index } of entries) {
+    for (const { entry, index } of places) {
       const { id } = entry.notification;
       const row = this.#rows.get(id) ?? this.#createRow(entry.notification);
       this.#rows.set(id, row);
@@ -246,21 +242,13 @@ export class List {
     if (!entry) return;
     this.#current = entry.notification.id;
     if (!this.#rows.has(this.#current)) {
-      this.#scroller.scrollTop = this.#offsetOf(index);
-      this.#render();
+      this.#scroller.scrollTop = this.#places()[index].y;
+      this.#render(this.#scroller.scrollTop);
     }
     this.#rows.get(this.#current)?.main.focus();
   }
+}
 
-  #offsetOf(index) {
-    const guess = this.#guess();
-    let y = 0;
-    let day = null;
-    for (const entry of this.#entries.slice(0, index)) {
-      if (entry.day !== day) y += this.#heading;
-      day = entry.day;
-      y += this.#heights.get(entry.notification.id) ?? guess;
-    }
-    return y;
-  }
+function topOf(node) {
+  return node.getBoundingClientRect().top;
 }
