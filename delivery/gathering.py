@@ -21,7 +21,7 @@ from telemetry.metrics import Place
 logger = logging.getLogger(__name__)
 
 #: Between two calls that are not full.
-MOMENT: Final = timedelta(milliseconds=100)
+MOMENT: Final = timedelta(milliseconds=250)
 
 
 class Gathering:

@@ -9,6 +9,7 @@ which SQS gives a message up.
 """
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -82,6 +83,8 @@ class Intake:
         self._buffer: queue.Queue[Received | None] = queue.Queue(maxsize=2 * settings.INTAKE_BATCH_MESSAGES)
         self._in_hand = InHand()
         self._pace = Pace()
+        self._gathering = threading.Lock()
+        self._gathered_at = -math.inf  # monotonic
         self._receivers = self._threads(self._receive, receivers or settings.INTAKE_RECEIVERS)
         self._processors = self._threads(self._process, processors or settings.INTAKE_PROCESSORS)
         self._keepers = self._threads(self._keep, 1)
@@ -177,12 +180,22 @@ class Intake:
             self._settle(batch)
 
     def _next_batch(self) -> list[Received]:
-        """Wait for a message, then a moment for company; empty when there will be no more."""
+        """Wait for a message, then a moment for company; empty when there will be no more.
+
+        One processor at a time: two would share what makes one good batch.
+        """
+        with self._gathering:
+            batch = self._gather()
+            self._gathered_at = time.monotonic()
+        return batch
+
+    def _gather(self) -> list[Received]:
         first = self._buffer.get()
         if first is None:
             return []
         batch, size = [first], len(first.body)
-        deadline = time.monotonic() + settings.INTAKE_BATCH_WAIT.total_seconds()
+        a_moment = time.monotonic() + settings.INTAKE_BATCH_WAIT.total_seconds()
+        deadline = max(a_moment, self._gathered_at + settings.INTAKE_BATCH_EVERY.total_seconds())
         largest = self._pace.largest_batch
         while len(batch) < largest and size < _BATCH_BYTES:
             try:

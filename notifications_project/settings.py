@@ -143,7 +143,10 @@ EVENTS_QUEUE_URL = env.str("EVENTS_QUEUE_URL", default="")  # empty: looked up b
 # --- Intake ------------------------------------------------------------------------------------------------
 
 INTAKE_BATCH_MESSAGES = env.int("INTAKE_BATCH_MESSAGES", default=500)
+#: How long an event waits for company after a quiet moment, and how often a batch leaves that is not full: under load
+#: fewer and larger ones cost less than they delay.
 INTAKE_BATCH_WAIT = timedelta(milliseconds=env.int("INTAKE_BATCH_WAIT_MS", default=10))
+INTAKE_BATCH_EVERY = timedelta(milliseconds=env.int("INTAKE_BATCH_EVERY_MS", default=100))
 INTAKE_RECEIVERS = env.int("INTAKE_RECEIVERS", default=4)  # long polls in flight
 INTAKE_PROCESSORS = env.int("INTAKE_PROCESSORS", default=2)  # batches in flight, each on its own connection
 INTAKE_VISIBILITY_TIMEOUT = timedelta(seconds=env.int("INTAKE_VISIBILITY_TIMEOUT_SECONDS", default=60))

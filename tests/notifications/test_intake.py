@@ -77,6 +77,18 @@ def test_an_event_goes_from_the_queue_into_the_inbox_and_leaves_the_queue(queue,
         assert soon(lambda: is_empty(queue))
 
 
+def test_what_follows_a_batch_closely_goes_together(queue, alice, settings):
+    settings.INTAKE_BATCH_EVERY = timedelta(seconds=3)
+    with running(queue):
+        send(queue, event_for(alice, id="evt_1"))
+        assert soon(stored(1))
+        send(queue, event_for(alice, id="evt_2"))
+        assert soon(lambda: queue.depth() == Depth(0, 1))  # the intake has it in hand
+        send(queue, event_for(alice, id="evt_3"))
+        assert soon(stored(3))
+    assert ReceivedEvent.objects.values("received_at").distinct().count() == 2  # of a transaction
+
+
 def test_a_stop_finishes_what_is_in_hand(queue, alice):
     send(queue, *(event_for(alice, id=str(n)) for n in range(50)))
     with running(queue):
