@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from notifications_producer import Event, Resource
@@ -41,6 +42,7 @@ class Traffic:
         return int(number) if name == self.name else None
 
 
+@cache
 def user_id(number: int) -> uuid.UUID:
     """Return the id of the benchmark's user with this number."""
     return uuid.uuid5(_NAMESPACE, str(number))

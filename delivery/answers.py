@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 #: Longer than a chunk of 50 takes when every send waits for its full timeout of 10 s.
 LEASE: Final = timedelta(minutes=10)
 #: Answers that wait for each other at most. A mail that comes twice annoys; of two pushes the phone shows one.
-TOGETHER: Final[Mapping[Channel, int]] = {Channel.EMAIL: 4, Channel.PUSH: 10}
+TOGETHER: Final[Mapping[Channel, int]] = {Channel.EMAIL: 4, Channel.PUSH: 25}
 #: How long the first of them waits.
 PATIENCE: Final = timedelta(milliseconds=250)
 

@@ -54,7 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=600.0, help="at that rate (%(default)g)")
     parser.add_argument("--mix", choices=list(Mix), default=Mix.DEFAULT, help="who gets what (%(default)s)")
     parser.add_argument("--warm-up", type=float, default=10.0, help="seconds before that (%(default)g)")
-    parser.add_argument("--users", type=int, default=2_000, help="recipients, each with a socket (%(default)d)")
+    parser.add_argument("--users", type=int, default=1_000, help="recipients, each with a socket (%(default)d)")
     parser.add_argument("--var", type=Path, default=ROOT / "var" / "load", help="for results and logs (%(default)s)")
     return parser.parse_args()
 

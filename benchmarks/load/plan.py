@@ -20,7 +20,7 @@ class Plan:
     rate: float
     seconds: float
     warm_up: float = 10.0
-    users: int = 2_000
+    users: int = 1_000
 
     def __post_init__(self) -> None:
         if self.users < 1 or self.users % ROUND_OF_USERS:

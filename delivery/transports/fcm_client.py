@@ -32,7 +32,7 @@ class FcmClient(FCMNotification):  # type: ignore[misc]  # pyfcm has no types
         endpoint_url: "" for Google's; timeout: seconds of one request.
         """
         credentials = service_account.Credentials.from_service_account_info(service_account_info, scopes=[_SCOPE])  # type: ignore[no-untyped-call]
-        super().__init__(credentials=credentials, adapter=HTTPAdapter(max_retries=0, pool_maxsize=connections))
+        super().__init__(credentials=credentials, adapter=_OneAddress(max_retries=0, pool_maxsize=connections))
         self._token = AccessToken(credentials, timeout=timeout)
         self._timeout = connect_and_read(timeout)
         if endpoint_url:
@@ -82,6 +82,33 @@ class FcmClient(FCMNotification):  # type: ignore[misc]  # pyfcm has no types
         verify = session.verify if session.verify is not None else True
         response = adapter.send(request, timeout=self._timeout, verify=verify, proxies=session.proxies)
         response.content  # noqa: B018 - read to its end, which leaves the connection to the next push
+        return response
+
+
+class _OneAddress(HTTPAdapter):
+    """An adapter that only ever calls FCM: the way there is worked out at the first push, and not again at each."""
+
+    _pool: Any = None
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """Return the connections to FCM, or to the proxy before it."""
+        if self._pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            self._pool = pool
+        return self._pool
+
+    def cert_verify(self, *_: Any) -> None:
+        """Done once for all connections: it looks for the certificates' file each time."""
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> requests.Response:
+        """Leave out what FCM's answers have no use for: cookies, and the charset of a text that is JSON."""
+        response = requests.Response()
+        response.status_code, response.raw, response.reason = resp.status, resp, resp.reason
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.request, response.url = req, str(req.url)
         return response
 
 
