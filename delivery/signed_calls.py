@@ -90,7 +90,6 @@ class SignedCalls:
         curl, answer, head = self._connection(), BytesIO(), BytesIO()
         signed = self._signed(body, headers)
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in signed.items()])
-        curl.setopt(pycurl.FRESH_CONNECT, _was_closed(curl))
         curl.setopt(pycurl.POSTFIELDSIZE, len(body))
         # Not POSTFIELDS: what libcurl cannot read a second time, it cannot send a second time when an open connection
         # breaks before the answer.
@@ -100,11 +99,16 @@ class SignedCalls:
         try:
             curl.perform()
         except pycurl.error as error:
-            raise self._failure(curl, *error.args) from error
+            failure = self._failure(curl, *error.args)
+            self._hang_up(curl)
+            raise failure from error
         return Answer(curl.getinfo(pycurl.RESPONSE_CODE), answer.getvalue(), head.getvalue())
 
     def _connection(self) -> pycurl.Curl:
         curl: pycurl.Curl | None = getattr(self._of_thread, "curl", None)
+        if curl is not None and _was_closed(curl):
+            self._hang_up(curl)
+            curl = None
         if curl is None:
             curl = self._of_thread.curl = pycurl.Curl()
             curl.setopt(pycurl.URL, self._url)
@@ -114,6 +118,11 @@ class SignedCalls:
             curl.setopt(pycurl.TIMEOUT_MS, int(self._answer_seconds * 1000))
             curl.setopt(pycurl.CAINFO, self._authorities)
         return curl
+
+    def _hang_up(self, curl: pycurl.Curl) -> None:
+        """Give up this thread's connections: libcurl would try a dead one once more."""
+        curl.close()
+        del self._of_thread.curl
 
     def _signed(self, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
         if self._credentials is None:

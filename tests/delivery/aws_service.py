@@ -34,8 +34,8 @@ class Service(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, replies: list[Reply]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, replies: list[Reply], *, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.replies = replies
         self.calls: list[Call] = []
         self.closed = 0  # connections
@@ -69,8 +69,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def answering(*replies: Reply, tls: Certificates | None = None) -> Iterator[Service]:
-    with Service(list(replies)) as service:
+def answering(*replies: Reply, tls: Certificates | None = None, port: int = 0) -> Iterator[Service]:
+    """port: 0 for any that is free."""
+    with Service(list(replies), port=port) as service:
         if tls is not None:
             service.url = service.url.replace("http", "https", 1)
         with serving(service, tls=tls):

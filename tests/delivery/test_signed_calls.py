@@ -128,6 +128,17 @@ def test_a_connection_that_the_server_closed_meanwhile_is_opened_anew():
     assert [call.body for call in service.calls] == [b"first", b"second"]
 
 
+def test_a_server_that_was_away_for_an_instant_is_called_anew():
+    with answering(Reply(closes=True)) as service:
+        calls = calls_of(service.url)
+        calls.post(b"first", {})
+        assert wait_until(lambda: service.closed, seconds=5)
+    with pytest.raises(exceptions.EndpointConnectionError):
+        calls.post(b"second", {})
+    with answering(port=service.server_port):
+        assert calls.post(b"third", {}).status == 200
+
+
 def test_nobody_listens():
     with answering() as service:
         pass
