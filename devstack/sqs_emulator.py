@@ -24,6 +24,7 @@ _EVERY_SECONDS: Final = 1.0
 _collect_fifo_too: Final = sqs._collect_msgs
 _expire: Final = sqs._expire_retained
 _redrive: Final = sqs._dlq_sweep
+_delete: Final = sqs._act_delete_message
 _expired_at: Final[dict[str, float]] = {}  # monotonic, by the queue's ARN
 
 
@@ -60,6 +61,15 @@ def expire(queue: Queue) -> None:
     if now - _expired_at.get(name, -_EVERY_SECONDS) >= _EVERY_SECONDS:
         _expired_at[name] = now
         _expire(queue)
+
+
+def delete(data: dict[str, Any], address: str) -> dict[str, Any]:
+    """DeleteMessage, in a walk that ends with the message."""
+    queue = sqs._get_q(data.get("QueueUrl", address), "sqs:DeleteMessage")
+    if not _remove(queue["messages"], {data.get("ReceiptHandle", "")} - {""}):
+        refused: dict[str, Any] = _delete(data, address)  # in its own words
+        return refused
+    return {}
 
 
 def delete_batch(data: dict[str, Any], address: str) -> dict[str, Any]:
@@ -101,4 +111,4 @@ def _refused(entry_id: str) -> dict[str, Any]:
 sqs._collect_msgs = collect
 sqs._expire_retained = expire
 sqs._dlq_sweep = lambda _: None  # collect() calls it when there is something to find
-sqs._HANDLERS["DeleteMessageBatch"] = delete_batch
+sqs._HANDLERS |= {"DeleteMessage": delete, "DeleteMessageBatch": delete_batch}

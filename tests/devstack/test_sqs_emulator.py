@@ -4,6 +4,7 @@ import secrets
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 from ministack.services import sqs as wheel
 
 from delivery.sqs import SqsClient
@@ -66,6 +67,17 @@ def test_a_receipt_of_an_earlier_receive_is_no_receipt(sqs, queue):
     assert delete(sqs, queue, later["ReceiptHandle"])["Successful"]
 
 
+def test_a_delete_takes_one_and_refuses_a_receipt_that_is_none(sqs, queue):
+    send(sqs, queue, "first", "second")
+    first, _ = (message["ReceiptHandle"] for message in receive(sqs, queue, VisibilityTimeout=0))
+    sqs.call("DeleteMessage", QueueUrl=queue, ReceiptHandle=first)
+    with pytest.raises(ClientError, match="ReceiptHandleIsInvalid"):
+        sqs.call("DeleteMessage", QueueUrl=queue, ReceiptHandle=first)
+    with pytest.raises(ClientError, match="MissingParameter"):
+        sqs.call("DeleteMessage", QueueUrl=queue, ReceiptHandle="")
+    assert [message["Body"] for message in receive(sqs, queue)] == ["second"]
+
+
 def test_a_message_is_received_as_often_as_the_redrive_policy_says(sqs, queue):
     dead = sqs.ensure_queue(f"emulator-{secrets.token_hex(6)}", {})
     arn = sqs.call("GetQueueAttributes", QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -87,4 +99,5 @@ def test_what_is_older_than_the_queue_keeps_goes():
 def test_the_wheel_calls_our_functions():
     assert wheel._collect_msgs is sqs_emulator.collect
     assert wheel._expire_retained is sqs_emulator.expire
+    assert wheel._HANDLERS["DeleteMessage"] is sqs_emulator.delete
     assert wheel._HANDLERS["DeleteMessageBatch"] is sqs_emulator.delete_batch
