@@ -159,6 +159,7 @@ async def test_a_browser_that_was_offline_catches_up(open_bell: OpenBell, publis
     page = await open_bell(alice)
     publish(alice)
     await bell(page, unread=1).click()
+    await expect(rows(page)).to_have_count(1)
     await page.context.set_offline(True)
     await expect(page.get_by_text("This is what was loaded before.")).to_be_visible()
     publish(alice, times=2)
