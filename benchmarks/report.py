@@ -12,6 +12,7 @@ from benchmarks import machine
 from benchmarks.accounts import Account
 from benchmarks.comparison import Contest, Results
 from benchmarks.measures import Peak
+from benchmarks.tables import table as _table
 
 _TOLERABLE_CORES: Final = 0.1
 _ELSEWHERE: Final = "other programs"  # of this machine: noise
@@ -92,11 +93,3 @@ def noise_in_cores(results: Results) -> dict[Contest, float]:
 def _amiss(accounts: Iterable[Account]) -> tuple[str, str]:
     listed = list(accounts)
     return str(sum(account.lost for account in listed)), str(sum(account.doubled for account in listed))
-
-
-def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for column in columns:
-        table.add_column(column, justify="right")
-    return table

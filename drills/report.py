@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks import machine
+from benchmarks.tables import table as _table
 from drills.account import Account
 from drills.drill import Result
 
@@ -107,11 +108,3 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 def _zero(count: int) -> str:
     return f"[green]{count:,}[/]" if count == 0 else f"[bold red]{count:,}[/]"
-
-
-def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for column in columns:
-        table.add_column(column, justify="right")
-    return table

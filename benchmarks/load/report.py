@@ -10,6 +10,7 @@ from benchmarks import machine
 from benchmarks.load import verdict
 from benchmarks.load.run import Results
 from benchmarks.percentiles import Percentiles
+from benchmarks.tables import table as _table
 
 _MIB = 1024 * 1024
 
@@ -87,12 +88,4 @@ def _musts(results: Results) -> Table:
     table = _table("Must", "", "measured", "")
     for must in results.musts:
         table.add_row(must.text, must.measured, "[green]holds[/]" if must.holds else "[bold red]missed[/]")
-    return table
-
-
-def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for column in columns:
-        table.add_column(column, justify="right")
     return table

@@ -12,6 +12,7 @@ from benchmarks.load.verdict import Must
 from benchmarks.percentiles import Percentiles
 from benchmarks.reads import verdict
 from benchmarks.reads.measures import Scale, Shown, Tally
+from benchmarks.tables import table as _table
 
 
 def as_json(scale: Scale, results: Sequence[Shown], musts: Sequence[Must]) -> dict[str, Any]:
@@ -66,12 +67,4 @@ def _musts(musts: Sequence[Must]) -> Table:
     table = _table("Must", "", "measured", "")
     for must in musts:
         table.add_row(must.text, must.measured, "[green]holds[/]" if must.holds else "[bold red]missed[/]")
-    return table
-
-
-def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for column in columns:
-        table.add_column(column, justify="right")
     return table

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from notifications.support import admin_site
 from preferences import people_search, rollout
 from preferences.models import User
-from tests.plans import scanned
+from tests.plans import planted, scanned
 from tests.staff import browse_as, superuser, supporter
 
 pytestmark = pytest.mark.django_db
@@ -62,15 +62,8 @@ PLANT = f"""
 
 @pytest.fixture(scope="module", autouse=True)
 def _planted(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Plant rows that nobody else sees, and take them back."""
-    with django_db_blocker.unblock():
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(PLANT)
-            cursor.execute(f"ANALYZE {', '.join(LARGE)}, rejected_events, users_groups")
-            yield
-            transaction.set_rollback(True)
-        with connection.cursor() as cursor:
-            cursor.execute(f"VACUUM {', '.join(LARGE)}, rejected_events")
+    with planted(PLANT, django_db_blocker, [*LARGE, "rejected_events", "users_groups"]):
+        yield
 
 
 @pytest.fixture

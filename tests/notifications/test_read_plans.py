@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoDbBlocker
 
 from notifications import inbox, inbox_queries
 from preferences import rollout
 from preferences.models import User
+from tests.plans import planted
 from tests.rest import NOTIFICATIONS, PREFERENCES, Caller
 
 pytestmark = pytest.mark.django_db
@@ -40,15 +41,8 @@ PLANT = f"""
 
 @pytest.fixture(scope="module", autouse=True)
 def _planted(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Plant rows that nobody else sees, and take them back."""
-    with django_db_blocker.unblock():
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(PLANT)
-            cursor.execute(f"ANALYZE {', '.join(LARGE)}")
-            yield
-            transaction.set_rollback(True)
-        with connection.cursor() as cursor:
-            cursor.execute(f"VACUUM {', '.join(LARGE)}")
+    with planted(PLANT, django_db_blocker, LARGE):
+        yield
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoDbBlocker
 
 from notifications.upkeep import retention
-from tests.plans import scanned
+from tests.plans import planted, scanned
 
 pytestmark = pytest.mark.django_db
 
@@ -47,15 +47,8 @@ PLANT = f"""
 
 @pytest.fixture(scope="module", autouse=True)
 def _planted(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Plant rows that nobody else sees, and take them back, with what the planner learned of them."""
-    with django_db_blocker.unblock():
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(PLANT)
-            cursor.execute(f"ANALYZE {', '.join(LARGE)}")
-            yield
-            transaction.set_rollback(True)
-        with connection.cursor() as cursor:
-            cursor.execute(f"VACUUM {', '.join(LARGE)}, users")
+    with planted(PLANT, django_db_blocker, [*LARGE, "users"]):
+        yield
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
