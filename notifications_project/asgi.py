@@ -10,8 +10,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings"
 logging.captureWarnings(True)  # a warning is a line of the log too
 django.setup(set_prefix=False)  # loads the apps, which the code below needs
 
+from notifications.http_handler import HttpHandler  # noqa: E402
 from notifications.routing import websocket_urlpatterns  # noqa: E402
-from notifications_project.http_handler import HttpHandler  # noqa: E402
 from telemetry import garbage  # noqa: E402
 
 application = ProtocolTypeRouter({"http": HttpHandler(), "websocket": URLRouter(websocket_urlpatterns)})

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from django.conf import settings
 
-from notifications_project.http_handler import HttpHandler
+from notifications.http_handler import HttpHandler
 from preferences.authentication import issue_token
 from preferences.models import User
 from tests.conftest import Web
