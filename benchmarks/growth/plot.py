@@ -6,31 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmarks.growth.scale import Contest, Curve
+from benchmarks.plot_style import STYLE
 
-_STYLE: Final[Any] = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#9aa0a6",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e8eaed",
-    "lines.linewidth": 1.6,
-    "lines.marker": "o",
-    "lines.markersize": 4,
-}
+_STYLE: Final[Any] = {**STYLE, "lines.linewidth": 1.6, "lines.marker": "o", "lines.markersize": 4}
 #: Of each part, told apart by people who see no red or green, too (Okabe and Ito).
 _COLOURS: Final = {
     "intake": "#0072b2",

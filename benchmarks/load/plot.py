@@ -7,28 +7,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-_STYLE: Final[Any] = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#9aa0a6",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e8eaed",
-    "legend.frameon": False,
-    "lines.linewidth": 1.4,
-}
+from benchmarks.plot_style import STYLE
+
+_STYLE: Final[Any] = {**STYLE, "legend.frameon": False, "lines.linewidth": 1.4}
 #: Told apart by people who see no red or green, too (Okabe and Ito).
 _COLOURS: Final = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000", "#999999")
 _PARTS_SHOWN: Final = 7  # the others are summed
