@@ -1,7 +1,7 @@
 """Tabs and browsers of one person agree."""
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from preferences.models import User
 from tests.browser.conftest import OpenBell, OpenWindow, Publish
@@ -55,6 +55,22 @@ async def test_a_tab_that_opens_later_believes_the_server(open_bell: OpenBell, p
     publish(alice)
     await expect(bell(second, unread=3)).to_be_visible()
     await expect(bell(first, unread=3)).to_be_visible()
+
+
+async def test_a_tab_misses_nothing_that_comes_while_it_opens(
+    open_bell: OpenBell, publish: Publish, alice: User, window: BrowserContext
+):
+    first = await open_bell(alice)
+
+    async def answer_late(route: Route) -> None:
+        nothing_unread = await route.fetch()
+        publish(alice)
+        await expect(bell(first, unread=1)).to_be_visible()
+        await route.fulfill(response=nothing_unread)
+
+    await window.route("**/api/v1/notifications/bell", answer_late)
+    second = await open_bell(alice)
+    await expect(bell(second, unread=1)).to_be_visible()
 
 
 async def test_another_tab_takes_over_when_the_one_with_the_socket_closes(

@@ -165,8 +165,7 @@ export class Inbox {
 
   #catchUp(latest, relayed) {
     if (this.store.latest === null && this.store.size === 0) this.store.latest = latest;
-    else if (!relayed) this.#resume();
-    else if (latest !== this.store.latest) this.#recover();
+    else if (!relayed || latest !== this.store.latest) this.#resume();
   }
 
   #recover() {

@@ -16,7 +16,7 @@ export const sheet = sheetOf(`
   --_radius: var(--bell-radius, 14px);
   --_width: var(--bell-width, 420px);
   --_height: var(--bell-height, 640px);
-  --_font: var(--bell-font, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif);
+  --_font: var(--bell-font, system-ui, sans-serif);
   display: inline-block;
   font: 400 14px/1.45 var(--_font);
 }

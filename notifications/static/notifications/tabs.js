@@ -13,7 +13,7 @@ export class SharedConnection {
   #queue = null; // AbortController of our place in the queue for the lock
   #grace = null;
   #status = null;
-  #latest; // id, for a tab that comes later; undefined before hello
+  #hello; // for a tab that comes later, kept up to date; undefined while there is no socket
   #resumed = new Set();
   #stopped = new AbortController();
 
@@ -103,39 +103,45 @@ export class SharedConnection {
     this.#queue = null;
     this.#connection?.stop();
     this.#connection = null;
-    this.#latest = undefined;
+    this.#hello = undefined;
     this.#release?.();
   }
 
   #spread(frame) {
     if (frame.type === "hello" || frame.type === "resync") this.#resumed.clear();
-    if (frame.type === "hello") this.#latest = frame.latest;
-    if (frame.type === "notification") this.#latest = frame.notification.id;
+    if (frame.type === "hello") this.#hello = { ...frame, relayed: true };
+    else if (this.#hello && "unread_count" in frame) this.#update(this.#hello, frame);
     this.#say({ kind: "frame", frame });
     this.#onFrame(frame);
   }
 
+  #update(hello, frame) {
+    hello.unread_count = frame.unread_count;
+    if (frame.notification) hello.latest = frame.notification.id;
+  }
+
   #tell(status) {
     this.#status = status;
+    this.#hello = undefined; // the next one follows
     this.#say({ kind: "status", status });
     this.#onStatus(status);
   }
 
-  #hear({ kind, frame, message, status, latest }) {
+  #hear({ kind, frame, message, status, hello }) {
     if (kind === "frame") this.#onFrame(frame);
-    else if (kind === "status") this.#heardStatus(status, latest);
+    else if (kind === "status") this.#heardStatus(status, hello);
     else if (kind === "leaving" && !document.hidden) this.#compete();
     else if (this.leading && kind === "send") this.send(message);
     else if (this.leading && kind === "ask") this.#answer();
   }
 
-  #heardStatus(status, latest) {
+  #heardStatus(status, hello) {
     this.#onStatus(status);
-    if (latest !== undefined) this.#onFrame({ type: "hello", latest, relayed: true });
+    if (hello) this.#onFrame(hello);
   }
 
   #answer() {
     if (document.hidden) this.#yield();
-    else this.#say({ kind: "status", status: this.#status, latest: this.#latest });
+    else this.#say({ kind: "status", status: this.#status, hello: this.#hello });
   }
 }
