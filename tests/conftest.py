@@ -236,7 +236,8 @@ def _web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     base_url, port = os.environ["PUBLIC_URL"], int(os.environ["PORT"])
     log = tmp_path_factory.mktemp("web") / "web.log"
     EventQueue().create()  # without it the process is not ready
-    with running_process("web", {"ROLLOUT_CACHE_MS": "0"}, log=log) as child:
+    environment = {"ROLLOUT_CACHE_MS": "0", "DATABASE_POOL_TIMEOUT_SECONDS": "30"}  # a machine may stand still
+    with running_process("web", environment, log=log) as child:
         web = Web(base_url, f"{base_url.replace('http', 'ws', 1)}/ws/notifications", child, log)
         wait_until(lambda: not child.is_alive or http_status(port, "/healthz") is not None, seconds=_WEB_PATIENCE)
         assert child.is_alive, log.read_text()

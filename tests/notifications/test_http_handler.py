@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 from django.conf import settings
+from django.core import signals
 
+from notifications.health import HostCheck
 from notifications.http_handler import HttpHandler
 from preferences.authentication import issue_token
 from preferences.models import User
@@ -36,16 +38,19 @@ def handler() -> HttpHandler:
     return HttpHandler()
 
 
-def test_requests_one_after_another_share_a_thread(handler):
-    known = set(threads())
-    for _ in range(5):
-        assert request(handler)[0]["status"] == 200
-    assert len(set(threads()) - known) <= 1
+def test_all_of_a_request_runs_in_one_thread(handler, monkeypatch):
+    seen: list[threading.Thread] = []
 
+    def note(*_: Any, **__: Any) -> None:
+        seen.append(threading.current_thread())
 
-def threads() -> list[threading.Thread]:
-    """Those for HTTP, of this handler and of others."""
-    return [thread for thread in threading.enumerate() if thread.name.startswith("http")]
+    for signal in (signals.request_started, signals.request_finished):
+        monkeypatch.setattr(signal, "send", note)
+    monkeypatch.setattr(HostCheck, "process_request", note)
+    assert request(handler)[0]["status"] == 200
+    assert len(seen) == 3
+    assert len(set(seen)) == 1
+    assert threading.current_thread() not in seen
 
 
 def test_a_client_that_hangs_up_before_its_request_is_complete_gets_nothing(handler):
