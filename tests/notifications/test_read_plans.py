@@ -104,6 +104,13 @@ def test_counts_of_many_go_by_the_index_of_what_is_unread():
     assert_cheap([query["sql"] for query in queries])
 
 
+def test_the_inbox_is_vacuumed_as_it_grows_so_that_counts_read_the_index_alone():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE oid = 'notifications'::regclass")
+        [options] = cursor.fetchone()
+    assert "autovacuum_vacuum_insert_scale_factor=0" in options
+
+
 @pytest.mark.parametrize(
     "sql",
     [
