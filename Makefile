@@ -74,11 +74,18 @@ bench-sockets: $(INSTALLED) ## measure 10,000 open sockets in one web process (A
 lock: $(INSTALLED) ## pin the requirements anew after a change of pyproject.toml (ARGS=--upgrade for new releases)
 	$(BIN)/$(LOCK) $(ARGS) --output-file requirements.txt
 	$(BIN)/$(LOCK) $(ARGS) --output-file requirements-dev.txt --extra dev --constraint requirements.txt
+	$(BIN)/$(LOCK) $(ARGS) --output-file requirements-audit.txt --extra dev --extra audit --constraint requirements-dev.txt
 
 $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
 	test -x $(BIN)/pip$(PYTHON_VERSION) || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# The tools of `make audit`, `make coverage` and `make mutants`, beside those of the tests.
+AUDIT_INSTALLED := $(VENV)/installed-audit-$(PYTHON_VERSION)
+$(AUDIT_INSTALLED): requirements-audit.txt $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
 	@touch $@
 
 .PHONY: bench-growth
