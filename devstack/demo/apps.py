@@ -2,6 +2,7 @@ from django.apps import AppConfig
 from django.core.checks import Tags, register
 
 from devstack.demo.checks import check_demo_is_local
+from preferences.startup import SETTINGS
 
 
 class DemoConfig(AppConfig):
@@ -12,5 +13,5 @@ class DemoConfig(AppConfig):
     verbose_name = "Demo"
 
     def ready(self) -> None:
-        """Have every manage.py command refuse a demo that others could reach."""
-        register(check_demo_is_local, Tags.security)
+        """Have every process and command refuse a demo that others could reach."""
+        register(check_demo_is_local, Tags.security, SETTINGS)

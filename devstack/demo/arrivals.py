@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.urls import reverse
+
 from devstack.demo.journals import Entry, Journal, fetch
 from preferences import push_tokens
 from preferences.models import User
@@ -102,10 +104,10 @@ def _mails(address: str) -> list[dict[str, str]]:
     if not (url and address):
         return []
     mails = fetch(f"{url}?{urlencode({'to': address, 'limit': _MOST_MAILS})}")
-    return [_mail(mail, at=f"{url}/{mail['id']}/html") for mail in reversed(mails)]
+    return [_mail(mail) for mail in reversed(mails)]
 
 
-def _mail(mail: Mapping[str, Any], *, at: str) -> dict[str, str]:
+def _mail(mail: Mapping[str, Any]) -> dict[str, str]:
     return {
         "id": mail["id"],
         "sender": str(mail["from"]).partition("<")[0].strip(),
@@ -113,6 +115,6 @@ def _mail(mail: Mapping[str, Any], *, at: str) -> dict[str, str]:
         "excerpt": " ".join(mail["text"].split())
         .removeprefix(mail["subject"])
         .strip()[:_EXCERPT],  # as mail programs do
-        "url": at,
+        "url": reverse("demo-mail", args=[mail["id"]]),
         "at": mail["received_at"],
     }

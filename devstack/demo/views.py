@@ -7,15 +7,20 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
+from devstack.demo import faults, producing, ways
 from devstack.demo.arrivals import arrived
 from devstack.demo.devices import phones_of
+from devstack.demo.faults import Fault
 from devstack.demo.journals import Away
+from devstack.demo.mails import page_of
 from devstack.demo.people import AUDIENCE, Character, in_audience
+from devstack.demo.producing import Published
 from devstack.demo.services import LAUNCH, PRICING, SERVICES, WEBSITE, busy_morning, service_named, title_of
 from notifications import ids
-from notifications_producer import Event, PublishFailed, publish_many
+from notifications_producer import Event, PublishFailed
 from preferences.authentication import issue_token
 from preferences.models import User
 
@@ -29,7 +34,7 @@ def _content_security_policy() -> str:
     socket = settings.PUBLIC_URL.replace("http", "ws", 1)
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' {socket}; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
@@ -70,9 +75,43 @@ def arrivals(request: HttpRequest) -> HttpResponse:
         return _error(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "A simulator does not answer.")
 
 
+@never_cache
+@xframe_options_sameorigin
+@require_GET
+def mail(request: HttpRequest, mail_id: str) -> HttpResponse:
+    """Show a mail as a mail program does, for the frame of the mailbox."""
+    try:
+        return page_of(mail_id)
+    except Away:
+        return _error(HTTPStatus.NOT_FOUND, "NOT_FOUND", "The mailbox does not have this mail, or not any more.")
+
+
+@never_cache
+@require_GET
+def story(request: HttpRequest) -> HttpResponse:
+    """Return the ways of the chosen user's last events, and what is down."""
+    character = in_audience(request.GET.get("user"))
+    if character is None:
+        return _refused("user")
+    return JsonResponse({"ways": ways.latest(character.id), "faults": faults.switches()})
+
+
+@require_POST
+def fault(request: HttpRequest) -> HttpResponse:
+    """Take something down or heal it (`state`: on, off); answer with how everything stands then."""
+    name, state = request.POST.get("fault"), request.POST.get("state")
+    if name not in list(Fault) or state not in {"on", "off"}:
+        return _refused("fault")
+    try:
+        faults.turn(Fault(name), on=state == "on")
+    except Away:
+        return _error(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "Its simulator does not answer.")
+    return JsonResponse({"faults": faults.switches()})
+
+
 @require_POST
 def publish(request: HttpRequest) -> HttpResponse:
-    """Publish what the button says to SQS; answer with the id that the notification of each event will have."""
+    """Have a service publish what the button says; answer with the id that the notification of each event will have."""
     recipient = in_audience(request.POST.get("user"))
     if recipient is None:
         return _refused("user")
@@ -80,10 +119,10 @@ def publish(request: HttpRequest) -> HttpResponse:
     if not events:
         return _refused("service")
     try:
-        publish_many(events)
+        published = producing.publish(events, recipient=recipient.id)
     except PublishFailed:
-        return _error(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "SQS did not take the event.")
-    return JsonResponse({"published": [_summary(event, recipient) for event in events]}, status=HTTPStatus.ACCEPTED)
+        return _error(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "Neither SQS nor the way by HTTP took the event.")
+    return JsonResponse({"published": [_summary(one, recipient) for one in published]}, status=HTTPStatus.ACCEPTED)
 
 
 def _events_of(button: str | None, recipient: Character) -> list[Event]:
@@ -93,9 +132,15 @@ def _events_of(button: str | None, recipient: Character) -> list[Event]:
     return [service.next_event(recipient)] if service else []
 
 
-def _summary(event: Event, recipient: Character) -> dict[str, str]:
+def _summary(published: Published, recipient: Character) -> dict[str, str]:
+    event = published.event
     notification_id = ids.for_event(source=event.source, event_id=event.id, occurred_at=event.time)
-    return {"type": event.type, "source": event.source, "notification_id": notification_id(recipient.id)}
+    return {
+        "type": event.type,
+        "source": event.source,
+        "path": published.path,
+        "notification_id": notification_id(recipient.id),
+    }
 
 
 def _page(request: HttpRequest, template: str, **context: object) -> HttpResponse:
@@ -107,6 +152,7 @@ def _page(request: HttpRequest, template: str, **context: object) -> HttpRespons
         "services": SERVICES,
         "busy_events": _BUSY_EVENTS,
         "phones": phones_of(viewer),
+        "switches": faults.SWITCHES,
     }
     response = render(request, template, {**stage, **context})
     response["Content-Security-Policy"] = _content_security_policy()

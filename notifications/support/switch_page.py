@@ -72,7 +72,7 @@ def show(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form)
     is_on = form.cleaned_data["turn"] == "on"
-    if _turn(request, on=is_on, reason=form.cleaned_data["reason"]):
+    if turn(request, on=is_on, reason=form.cleaned_data["reason"]):
         told = "The kill switch is on" if is_on else "The kill switch is released"
         messages.success(request, f"{told}. Every process knows within 5 seconds.")
     else:
@@ -80,7 +80,7 @@ def show(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:switch"))
 
 
-def _turn(request: HttpRequest, *, on: bool, reason: str) -> bool:
+def turn(request: HttpRequest, *, on: bool, reason: str) -> bool:
     """Turn the switch and put that on record, both or neither; False when it stands there already."""
     with transaction.atomic():
         switch = Switch.objects.select_for_update().get(name=rollout.KILL_SWITCH)

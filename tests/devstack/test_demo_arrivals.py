@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -21,6 +21,7 @@ from devstack.demo.people import AUDIENCE
 from devstack.ports import LOOPBACK, free_port
 from preferences import push_tokens
 from preferences.models import User
+from tests.mailbox import Mailbox
 
 ALICE, BOB, CHARLIE = AUDIENCE
 IPHONE, ANDROID = phones_of(ALICE)
@@ -189,7 +190,46 @@ def test_mails_are_shown_to_whom_they_were_sent_the_newest_above(demo: Client, m
     newest, oldest = arrived(demo)["mails"]
     assert (newest["subject"], oldest["subject"]) == ("two", "one")
     assert (newest["sender"], newest["excerpt"]) == ("Tidemark", "A long story")
-    assert newest["url"].endswith(f"/mailbox/{newest['id']}/html")
+    assert newest["url"] == f"/demo/mails/{newest['id']}"
+
+
+@pytest.fixture
+def mail_page(demo: Client, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Sends a mail and opens it as the page's frame does."""
+    monkeypatch.setenv("MAILBOX_URL", f"{os.environ['SES_ENDPOINT_URL']}/mailbox")
+
+    def show(text: str, html: str = "") -> Any:
+        ses = get_connection("django_ses.SESBackend")
+        mail = EmailMultiAlternatives("Subject", text, "news@example.com", [ALICE.email], connection=ses)
+        if html:
+            mail.attach_alternative(html, "text/html")
+        mail.send()
+        return demo.get(arrived(demo)["mails"][0]["url"])
+
+    return show
+
+
+def test_a_mail_is_shown_as_it_looks_with_links_that_open_beside_the_page(mail_page):
+    page = mail_page("text", "<html><head><title>t</title></head><body>It <b>looks</b></body></html>").content.decode()
+    assert "It <b>looks</b>" in page
+    assert '<head><base target="_blank">' in page
+
+
+def test_a_mail_can_run_nothing_and_sees_nothing_of_ours(mail_page):
+    page = mail_page("text", "<html><head></head><body><script>1</script></body></html>")
+    policy = dict(part.strip().partition(" ")[::2] for part in page["Content-Security-Policy"].split(";"))
+    assert not {"allow-scripts", "allow-same-origin", "allow-forms"} & set(policy["sandbox"].split())
+    assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'self'")
+    assert "script-src" not in policy
+    assert page["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_a_mail_of_text_alone_is_text(mail_page):
+    assert b"&lt;b&gt;not bold&lt;/b&gt;" in mail_page("<b>not bold</b>").content
+
+
+def test_a_mail_that_is_not_there_is_not_found(mail_page, demo: Client):
+    assert demo.get("/demo/mails/nothing").status_code == 404
 
 
 def test_a_simulator_that_is_away_is_said_to_be(demo: Client, monkeypatch: pytest.MonkeyPatch):

@@ -1,18 +1,18 @@
 """The demo's page and buttons, and that nobody meets them elsewhere."""
 
 import json
-import os
+from collections.abc import Iterator
 
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from devstack.demo import checks, views
+from devstack.demo import checks, producing, urls
 from devstack.demo.management.commands import seed_demo
 from devstack.demo.people import AUDIENCE, BYSTANDER, EVERYBODY
 from devstack.demo.services import SERVICES, Service
 from notifications.event_queue import EventQueue
-from notifications_producer import Producer, PublishFailed
+from notifications_producer import PublishFailed
 from preferences.authentication import authenticate
 from preferences.models import Flag, User
 from preferences.rollout import FLAG
@@ -21,14 +21,31 @@ ALICE = AUDIENCE[0]
 
 
 @pytest.fixture
-def demo(settings: Settings, db: None) -> Client:
+def demo(settings: Settings, db: None) -> Iterator[Client]:
     """The demo's routes, with its people."""
     settings.ROOT_URLCONF = "devstack.demo.urls"
     seed_demo.Command().handle()
-    return Client()
+    yield Client()
+    producing.forget()
 
 
-@pytest.mark.parametrize("path", ["/", "/demo/token", "/demo/publish", "/demo/arrivals", "/tasks/tsk_456"])
+ROUTES = (
+    "/",
+    "/demo/token",
+    "/demo/publish",
+    "/demo/faults",
+    "/demo/story",
+    "/demo/arrivals",
+    "/demo/mails/1",
+    "/tasks/tsk_456",
+)
+
+
+def test_every_route_of_the_demo_is_looked_at(demo: Client):
+    assert all(any(pattern.resolve(path[1:]) for path in ROUTES) for pattern in urls.urlpatterns)
+
+
+@pytest.mark.parametrize("path", ROUTES)
 def test_without_demo_its_routes_do_not_exist(client: Client, path: str):
     assert client.get(path).status_code == 404
     assert client.post(path).status_code == 404
@@ -69,17 +86,14 @@ def test_nobody_but_the_three_can_be_chosen(demo: Client, path: str):
     assert demo.post(path, {"user": "admin", "service": "tasks"}).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/demo/token", "/demo/publish"])
+@pytest.mark.parametrize("path", ["/demo/token", "/demo/publish", "/demo/faults"])
 def test_another_site_cannot_press_the_buttons(demo: Client, path: str):
-    assert Client(enforce_csrf_checks=True).post(path, {"user": "alice", "service": "tasks"}).status_code == 403
+    fields = {"user": "alice", "service": "tasks", "fault": "ses", "state": "off"}
+    assert Client(enforce_csrf_checks=True).post(path, fields).status_code == 403
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
-def test_a_button_publishes_its_services_event(
-    demo: Client, queue: EventQueue, monkeypatch: pytest.MonkeyPatch, service: Service
-):
-    producer = Producer(queue_url=queue.url, endpoint_url=os.environ["SQS_ENDPOINT_URL"])
-    monkeypatch.setattr(views, "publish_many", producer.publish_many)
+def test_a_button_publishes_its_services_event(demo: Client, queue: EventQueue, service: Service):
     assert demo.post("/demo/publish", {"user": "alice", "service": service.name}).status_code == 202
     [received] = queue.receive()
     event = json.loads(received.body)
@@ -87,11 +101,17 @@ def test_a_button_publishes_its_services_event(
     assert event["data"]["recipients"] == [str(ALICE.id)]
 
 
-def test_when_sqs_is_away_the_page_says_so(demo: Client, monkeypatch: pytest.MonkeyPatch):
-    def refuse(_: object) -> int:
+def test_a_busy_morning_is_of_all_five_services(demo: Client, queue: EventQueue):
+    answer = demo.post("/demo/publish", {"user": "alice", "service": "busy"}).json()
+    assert {one["source"] for one in answer["published"]} == {f"/services/{service.name}" for service in SERVICES}
+    assert len(answer["published"]) == 40
+
+
+def test_when_nobody_takes_the_event_the_page_says_so(demo: Client, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
         raise PublishFailed([], "EndpointConnectionError")
 
-    monkeypatch.setattr(views, "publish_many", refuse)
+    monkeypatch.setattr(producing, "publish", refuse)
     assert demo.post("/demo/publish", {"user": "alice", "service": "tasks"}).status_code == 503
 
 

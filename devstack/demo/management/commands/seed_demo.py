@@ -1,4 +1,7 @@
-"""Put the demo's people into the database; running it again changes nothing that somebody has changed."""
+"""Put the demo's people into the database; running it again changes nothing that somebody has changed.
+
+But for what the page took down: that is healed.
+"""
 
 import base64
 from typing import Any, Final
@@ -9,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
+from devstack.demo import kill_switch
 from devstack.demo.devices import phones_of
 from devstack.demo.people import EVERYBODY, STAFF, Character, Duty
 from preferences import push_tokens
@@ -34,6 +38,7 @@ class Command(BaseCommand):
             _hand_out_phones(character)
         for duty, character in STAFF.items():
             self.stdout.write(f"  {character.email:<20} password {_ensure_login(duty, character)}")
+        kill_switch.release_what_the_page_turned_on()
 
 
 def _ensure_person(character: Character) -> bool:
