@@ -2,7 +2,8 @@
 
 By itself it looks at every message, waiting or in hand, three times a receive and ten times a batch of deletes, so that
 a backlog takes the CPU that would work it off. Its functions are replaced by name: the wheel is pinned, and
-tests/devstack/test_sqs_emulator.py holds that they are still what it calls.
+tests/devstack/test_sqs_emulator.py holds that they are still what it calls. It fails when it is told to
+(devstack/sqs_faults.py).
 """
 
 import time
@@ -10,8 +11,10 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Final
 
-from ministack.app import app
+from ministack.app import app as wheel
 from ministack.services import sqs
+
+from devstack.sqs_faults import Faulty, SqsFaults
 
 __all__ = ["app"]
 
@@ -26,6 +29,10 @@ _expire: Final = sqs._expire_retained
 _redrive: Final = sqs._dlq_sweep
 _delete: Final = sqs._act_delete_message
 _expired_at: Final[dict[str, float]] = {}  # monotonic, by the queue's ARN
+_faults: Final = SqsFaults()
+
+#: What uvicorn serves.
+app: Final = Faulty(wheel, _faults)
 
 
 def collect(queue: Queue, most: int, visibility_timeout: int) -> list[Message]:
@@ -66,6 +73,8 @@ def expire(queue: Queue) -> None:
 def delete(data: dict[str, Any], address: str) -> dict[str, Any]:
     """DeleteMessage, in a walk that ends with the message."""
     queue = sqs._get_q(data.get("QueueUrl", address), "sqs:DeleteMessage")
+    if _faults.keeps():
+        return {}
     if not _remove(queue["messages"], {data.get("ReceiptHandle", "")} - {""}):
         refused: dict[str, Any] = _delete(data, address)  # in its own words
         return refused
@@ -77,7 +86,9 @@ def delete_batch(data: dict[str, Any], address: str) -> dict[str, Any]:
     queue = sqs._get_q(data.get("QueueUrl", address), "sqs:DeleteMessage")
     entries = data.get("Entries", [])
     sqs._validate_batch_entries(entries, "DeleteMessageBatchRequestEntry")
-    gone = _remove(queue["messages"], {entry.get("ReceiptHandle") for entry in entries} - {None, ""})
+    named = {entry.get("ReceiptHandle") for entry in entries} - {None, ""}
+    kept = {receipt for receipt in sorted(named) if _faults.keeps()}
+    gone = _remove(queue["messages"], named - kept) | kept
     return {
         "Successful": [{"Id": entry["Id"]} for entry in entries if entry.get("ReceiptHandle") in gone],
         "Failed": [_refused(entry["Id"]) for entry in entries if entry.get("ReceiptHandle") not in gone],

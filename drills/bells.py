@@ -34,6 +34,7 @@ class Bells:
         self._keepers: list[asyncio.Task[None]] = []
         self.first_heard: dict[str, float] = {}  # by notification id
         self.event_of: dict[str, str] = {}  # the event of each notification
+        self.shown: dict[int, set[str]] = defaultdict(set)  # by the bell's number: the notifications that it knows
         self.rings: Counter[str] = Counter()  # how often each was pushed
         self.open: set[int] = set()
         self.turned: dict[str, dict[int, float]] = defaultdict(dict)  # "disabled" and "enabled": when whose bell heard
@@ -116,10 +117,10 @@ class Bells:
                     await _resume(socket, latest)
                 case "notification":
                     self.rings[message["notification"]["id"]] += 1
-                    self._note(message["notification"], heard_at, latest)
+                    self._note(number, message["notification"], heard_at, latest)
                 case "missed":
                     for notification in message["notifications"]:
-                        self._note(notification, heard_at, latest)
+                        self._note(number, notification, heard_at, latest)
                     self.overflows += message["has_more"]
                 case "resync":
                     self.resyncs += 1
@@ -129,8 +130,9 @@ class Bells:
                     if turn == "enabled":
                         await _resume(socket, latest)
 
-    def _note(self, notification: Mapping[str, Any], heard_at: float, latest: "_Latest") -> None:
+    def _note(self, number: int, notification: Mapping[str, Any], heard_at: float, latest: "_Latest") -> None:
         id_ = notification["id"]
+        self.shown[number].add(id_)
         if id_ not in self.first_heard:
             self.event_of[id_] = notification["resource"]["id"]
             self.first_heard[id_] = heard_at

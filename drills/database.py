@@ -1,7 +1,10 @@
 """A drill's hands in PostgreSQL: what it looks at, and what it turns, or puts the clock forward for."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 import psycopg
 
@@ -13,6 +16,11 @@ _DIGESTS: Final = "SELECT count(*) FROM deliveries WHERE type = 'digest'"
 _LAST_RECEIVED: Final = "SELECT max(received_at) FROM received_events"
 _LAST_SENT: Final = "SELECT max(sent_at) FROM deliveries WHERE channel = %s"
 _IN_HAND: Final = "SELECT id FROM deliveries WHERE channel = %s AND state = 'sending'"
+_CLAIMED_BEFORE: Final = "SELECT id FROM deliveries WHERE channel = %s AND state = 'sending' AND updated_at < %s"
+_SWEPT: Final = """
+    SELECT count(*) FROM deliveries WHERE woken_at > %s AND woken_at > created_at + interval '1 second'
+"""
+_INBOXES: Final = "SELECT user_id, id, read_at IS NULL FROM notifications"
 _STALE: Final = "SELECT count(*) FROM deliveries WHERE id = ANY(%s) AND state = 'suppressed' AND reason = 'stale'"
 _END_LEASES: Final = """
     UPDATE deliveries SET lease_until = now() - interval '1 second' WHERE id = ANY(%s) AND state = 'sending'
@@ -30,6 +38,7 @@ _BRING_DIGESTS_DUE: Final = """
     SELECT count(DISTINCT user_id) FROM due
 """
 _END_CALLS: Final = "UPDATE deliveries SET woken_at = woken_at - interval '1 minute' WHERE state = 'pending'"
+_END_TURNS: Final = "UPDATE deliveries SET due_at = now() WHERE state = 'pending' AND due_at > now()"
 _TURN_SWITCH: Final = """
     UPDATE waffle_switch SET active = %s, modified = now() WHERE name = 'notifications_kill_switch'
 """
@@ -79,6 +88,22 @@ class Database:
         """Return the deliveries that workers have in hand."""
         return {id_ for (id_,) in self._query(_IN_HAND, channel)}
 
+    def claimed_before(self, moment: float, channel: str) -> set[int]:
+        """Return the deliveries that workers took in hand before this moment (seconds since the epoch), and still
+        have."""
+        return {id_ for (id_,) in self._query(_CLAIMED_BEFORE, channel, datetime.fromtimestamp(moment, UTC))}
+
+    def swept(self, since: float) -> int:
+        """Return for how many deliveries the sweeper called a worker since then (seconds since the epoch)."""
+        return self._count(_SWEPT, datetime.fromtimestamp(since, UTC))
+
+    def inboxes(self) -> Mapping[UUID, Mapping[str, bool]]:
+        """Return each user's notifications by id, and whether they are unread."""
+        found: dict[UUID, dict[str, bool]] = defaultdict(dict)
+        for user_id, id_, is_unread in self._query(_INBOXES):
+            found[user_id][id_] = is_unread
+        return found
+
     # --- Breaking and mending --------------------------------------------------------------------------------
 
     def turn_kill_switch(self, *, on: bool) -> None:
@@ -95,6 +120,11 @@ class Database:
         """Put the clock forward a minute for the calls of workers: those that were lost are repeated at once."""
         with self._connection() as connection:
             connection.execute(_END_CALLS)
+
+    def end_turns(self) -> None:
+        """Put the clock forward for what waits for its turn in a slow lane, or for another try."""
+        with self._connection() as connection:
+            connection.execute(_END_TURNS)
 
     def age(self, most: int) -> list[int]:
         """Put the clock forward a day for some mails and pushes that wait, `most` at most; return their ids."""

@@ -117,15 +117,15 @@ def _kill(name: str, stage: Stage, script: Script, *, pause: float) -> set[int]:
     stage.processes.kill(name)
     in_hand = stage.database.in_hand(name) if sends else set()
     script.say(f"{name} killed" + (f", deliveries in its hands: {len(in_hand)}" if sends else ""))
-    if name in _SIGNS_OF_LIFE:
-        works = wait_until(lambda: _SIGNS_OF_LIFE[name](stage, killed_at), seconds=_PATIENCE)
+    if name in SIGNS_OF_LIFE:
+        works = wait_until(lambda: SIGNS_OF_LIFE[name](stage, killed_at), seconds=_PATIENCE)
         script.check(f"{name} works again {time.monotonic() - killed:.1f} s later", holds=works)
     script.let_pass(pause - (time.monotonic() - killed), f"{name} killed")
     return in_hand
 
 
 #: What shows that a process works again, after a moment in seconds since the epoch; the others have nothing to show.
-_SIGNS_OF_LIFE: Final[Mapping[str, Callable[[Stage, float], bool]]] = MappingProxyType(
+SIGNS_OF_LIFE: Final[Mapping[str, Callable[[Stage, float], bool]]] = MappingProxyType(
     {
         "web": lambda stage, _: stage.bells.are_open,
         "intake": lambda stage, since: stage.database.last_received() > since,

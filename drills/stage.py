@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -65,7 +65,13 @@ class Stage:
     """One drill's stack, people and publisher."""
 
     def __init__(
-        self, environment: Environment, processes: Supervisor, bells: Bells, publisher: Publisher, users: int
+        self,
+        environment: Environment,
+        processes: Supervisor,
+        bells: Bells,
+        publisher: Publisher,
+        *,
+        tokens: Sequence[str],
     ) -> None:
         self.servers: Servers = environment.servers
         self.processes = processes
@@ -77,7 +83,9 @@ class Stage:
         prefix = environment.variables.get("OUTBOUND_QUEUE_PREFIX", "notification")
         self._queue: Queue = environment.queue(EVENTS_QUEUE)
         self._maintenance: Queue = environment.queue(f"{prefix}-maintenance")
-        self._users = users
+        self._dead_letters: Queue = environment.queue(f"{EVENTS_QUEUE}-dlq")
+        self.base_url = environment.stack.base_url
+        self.tokens = tokens  # of the people, by number
 
     @classmethod
     @contextlib.contextmanager
@@ -95,7 +103,7 @@ class Stage:
                 raise RuntimeError(f"the web process is not ready; its log is in {logs}")
             bells = running.enter_context(Bells(environment.stack.websocket_url, tokens["users"]))
             publisher = _publisher(environment, tokens["service"], users=users, rate=rate)
-            stage = cls(environment, processes, bells, publisher, users)
+            stage = cls(environment, processes, bells, publisher, tokens=tokens["users"])
             stage._warm_up(tell)
             yield stage
 
@@ -104,13 +112,13 @@ class Stage:
         tell("warming up")
         if not wait_until(lambda: self.bells.are_open, seconds=_READY_PATIENCE):
             raise RuntimeError("not every bell opens")
-        self.publisher.publish(range(self._users))
+        self.publisher.publish(range(len(self.tokens)))
         if not wait_until(self._is_warm, seconds=_READY_PATIENCE):
             ended = ", ".join(self.processes.collapses) or "none"
             raise RuntimeError(f"still under way: {self.backlog()}; processes that end by themselves: {ended}")
 
     def _is_warm(self) -> bool:
-        return len(self.bells.first_heard) >= self._users and self.backlog().is_empty
+        return len(self.bells.first_heard) >= len(self.tokens) and self.backlog().is_empty
 
     # --- Looking on ------------------------------------------------------------------------------------------
 
@@ -141,6 +149,10 @@ class Stage:
     def held_messages(self) -> int:
         """Return how many messages wait in SQS."""
         return self._queue.backlog()
+
+    def dead_letters(self) -> int:
+        """Return how many messages SQS has given up."""
+        return self._dead_letters.backlog()
 
     def books(self) -> Books:
         """Read what the product has on record."""

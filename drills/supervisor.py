@@ -52,6 +52,10 @@ class Supervisor:
         for child in self._children.values():
             child.stop(patience=deadline - time.monotonic())
 
+    def pids(self) -> dict[str, int]:
+        """Return the first process of each, by name; of one that has just ended its last."""
+        return {name: child.process.pid for name, child in self._children.items()}
+
     def kill(self, name: str) -> None:
         """Kill a process with all that it started; return when it is gone. It comes back by itself."""
         with self._changing:

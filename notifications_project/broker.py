@@ -2,11 +2,15 @@
 
 Kombu 5.7 hands its consumer a list in place of an answer when SQS fails or is not reached, and the consumer, which
 expects a mapping, takes the whole worker with it. Without messages it polls again, and finds SQS back by itself.
+
+Nor does it count an answer of SQS that says no (500, 503) among the errors after which a worker connects anew, so that
+one that starts just then ends.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
 from kombu.transport import SQS
 
 
@@ -22,3 +26,4 @@ class Transport(SQS.Transport):
     """What CELERY_BROKER_TRANSPORT names."""
 
     Channel = Channel
+    connection_errors = (*SQS.Transport.connection_errors, ClientError)

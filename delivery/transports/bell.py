@@ -1,7 +1,7 @@
 """The bell: messages to every open socket of a user, through the channel layer.
 
 A hint, never the truth: what is lost here is in the inbox, and a bell that was cut off asks for what it missed
-(spec §3). So nothing here raises when Redis is away.
+(spec §3). So nothing here raises when Redis is away; whoever was not rung then is told to ask (unrung.py).
 """
 
 import logging
@@ -14,6 +14,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from redis import RedisError
 
+from delivery.transports.unrung import Unrung
 from preferences import redis_client
 from preferences.respite import Respite
 
@@ -23,6 +24,7 @@ _TIMEOUT_SECONDS: Final = 2.0
 _respite: Final = Respite(seconds=redis_client.RESPITE_SECONDS)
 
 Message = Mapping[str, Any]
+_RESYNC: Final[Message] = {"type": "resync"}
 
 
 def group_name(user_id: UUID) -> str:
@@ -32,13 +34,17 @@ def group_name(user_id: UUID) -> str:
 
 def listening(user_ids: Collection[UUID]) -> set[UUID]:
     """Return which of the users have a bell open, in any process."""
-    if not user_ids or _respite.lasts:
+    if not user_ids:
+        return set()
+    if _respite.lasts:
+        _unrung.note(user_ids)
         return set()
     by_channel = {_redis_channel(user_id): user_id for user_id in user_ids}
     try:
         counts = _redis().pubsub_numsub(*by_channel)
     except RedisError as error:
         _log_outage(error)
+        _unrung.note(user_ids)
         return set()
     return {by_channel[channel.decode()] for channel, subscribers in counts if subscribers}
 
@@ -58,20 +64,39 @@ def open_bells() -> int | None:
 def publish(messages: Iterable[tuple[UUID, Message]]) -> None:
     """Send each message (JSON as in spec §3) to the sockets of its user, all in one round trip.
 
-    The wire format is that of `RedisPubSubChannelLayer.group_send`, which takes a round trip and an event loop
-    for each message.
+    With Redis away they hear a resync when it is back. The wire format is that of
+    `RedisPubSubChannelLayer.group_send`, which takes a round trip and an event loop for each message.
     """
+    wanted = list(messages)
     if _respite.lasts:
+        _unrung.note(user_id for user_id, _ in wanted)
         return
-    serialize = get_channel_layer().serialize
     try:
-        with _redis().pipeline(transaction=False) as pipeline:
-            for user_id, message in messages:
-                envelope = {"type": "bell.message", "text": orjson.dumps(message).decode()}
-                pipeline.publish(_redis_channel(user_id), serialize(envelope))
-            pipeline.execute()
+        _publish(wanted)
     except RedisError as error:
         _log_outage(error)
+        _unrung.note(user_id for user_id, _ in wanted)
+
+
+def _publish(messages: Iterable[tuple[UUID, Message]]) -> None:
+    serialize = get_channel_layer().serialize
+    with _redis().pipeline(transaction=False) as pipeline:
+        for user_id, message in messages:
+            envelope = {"type": "bell.message", "text": orjson.dumps(message).decode()}
+            pipeline.publish(_redis_channel(user_id), serialize(envelope))
+        pipeline.execute()
+
+
+def _tell_to_ask(user_ids: Collection[UUID]) -> None:
+    """Have these users' bells ask for what they missed. Raises RedisError."""
+    try:
+        _publish((user_id, _RESYNC) for user_id in user_ids)
+    except RedisError:
+        _respite.begin()
+        raise
+
+
+_unrung: Final = Unrung(may_tell=lambda: not _respite.lasts, tell=_tell_to_ask)
 
 
 def _redis_channel(user_id: UUID) -> str:
