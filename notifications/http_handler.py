@@ -5,12 +5,13 @@ middleware, for the view and for the end: as much CPU as the list call itself ne
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final, TypeVar
 
+from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -22,6 +23,7 @@ from django.urls import set_script_prefix
 _THREADS: Final = 256
 
 Result = TypeVar("Result")
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class HttpHandler(ASGIHandler):
@@ -34,10 +36,10 @@ class HttpHandler(ASGIHandler):
         self.load_middleware(is_async=False)  # in place of the parent's, which wants it asynchronous
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="http")
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Callable[..., Any]) -> None:
         """Answer one request."""
         try:
-            body = await self.read_body(receive)
+            body = await self.read_body(_cut_short(receive))
         except RequestAborted:
             return
         with body:
@@ -64,3 +66,20 @@ class HttpHandler(ASGIHandler):
         if not response.streaming:
             response.close()
         return response
+
+
+def _cut_short(receive: Receive) -> Receive:
+    """Return what says that the body ends as soon as it is longer than Django takes.
+
+    Whoever reads it then is told that it is too large. Django's handler would first write all of it to the disk,
+    whoever sends it and whether or not anybody wants it.
+    """
+    taken = 0
+
+    async def at_most() -> Mapping[str, Any]:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return {**message, "more_body": False} if taken > settings.DATA_UPLOAD_MAX_MEMORY_SIZE else message
+
+    return at_most

@@ -4,8 +4,10 @@ A page of ours is a view beside the thing that it shows, and one line in PAGES. 
 content security policy: what an event says never runs, wherever it is shown.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.conf import settings
@@ -17,9 +19,13 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
 from notifications.support import explain_page, operations_page, preview_page, switch_page, trace_page
+from preferences.api_access import counted_address
 from preferences.models import User
+from preferences.rate_limits import RateLimit
 
 View = Callable[..., HttpResponse]
+
+FAILED_LOGIN: Final = RateLimit("failed_login", per_minute=10)  # per client address
 
 _POLICY: Final = "; ".join(
     (
@@ -94,8 +100,14 @@ class SupportSite(admin.AdminSite):
         return outer
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Serve the login under the policy too."""
+        """Serve the login under the policy too. Who fails too often from one address waits, whatever the password."""
+        address, is_try = counted_address(request.META.get("REMOTE_ADDR") or ""), request.method == "POST"
+        if is_try and (wait := FAILED_LOGIN.look(address)):
+            headers = {"Retry-After": str(math.ceil(wait))}
+            return HttpResponse("Too many failed logins. Please try again in a minute.", status=429, headers=headers)
         response = super().login(request, extra_context)
+        if is_try and response.status_code == HTTPStatus.OK:  # the form once more, with what is wrong
+            FAILED_LOGIN.wait(address)
         response.headers.setdefault("Content-Security-Policy", _POLICY)
         return response
 

@@ -58,6 +58,12 @@ def test_a_client_that_hangs_up_before_its_request_is_complete_gets_nothing(hand
     assert request(handler, body, {"type": "http.disconnect"}) == []
 
 
+def test_a_body_longer_than_django_takes_is_not_taken_in(handler):
+    part = {"type": "http.request", "body": b"x" * 1_000_000, "more_body": True}
+    start, _ = request(handler, *[part] * 3, path="/api/v1/nothing")  # a fourth would end the test
+    assert start["status"] == 404
+
+
 def test_an_unknown_address_of_the_api_is_answered_in_json(handler):
     start, body = request(handler, path="/api/v1/nothing")
     assert start["status"] == 404
