@@ -141,9 +141,17 @@ def _addresses(recipients: object) -> Iterator[str]:
         raise InvalidEvent("no recipients")
     for recipient in recipients:
         text = _object(recipient).get("emailAddress")
-        address = parseaddr(text)[1] if isinstance(text, str) and len(text) <= _LONGEST_MAILBOX else ""
+        address = _bare(text) if isinstance(text, str) and len(text) <= _LONGEST_MAILBOX else ""
         if len(address) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(address):
             yield address
+
+
+def _bare(mailbox: str) -> str:
+    """Return the address in "Name (remark) <address>", or "" when there is none to be found."""
+    try:
+        return parseaddr(mailbox)[1]
+    except RecursionError:  # a thousand brackets are a thousand calls
+        return ""
 
 
 def _part(report: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """POST /api/v1/events: how producers publish while SQS is away (spec §1 "Producers", §2)."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from django.db import DatabaseError, OperationalError
 from django.utils import timezone
@@ -11,9 +11,9 @@ from rest_framework.response import Response
 
 from notifications import event_log, waiting_events
 from notifications.batch_metrics import count_rejections
+from notifications.event_schema import EVENT_OR_BATCH
 from notifications.events import (
     MAX_MESSAGE_BYTES,
-    MAX_RECIPIENTS,
     Event,
     InvalidEvent,
     Rejected,
@@ -21,44 +21,11 @@ from notifications.events import (
     read_parts,
 )
 from notifications.models import Path, Rejection
-from notifications.outages import is_outage
 from preferences.api_calls import ServiceView, call
 from preferences.api_errors import WHOLE_BODY, ErrorCode, InvalidRequest
 from preferences.api_input import raw_body
-from preferences.catalog import CATALOG
+from preferences.outages import is_outage
 from preferences.service_tokens import Service
-
-_TEXT: Final = {"type": "string"}
-_TEXT_OR_NULL: Final = {"type": ["string", "null"]}
-_OBJECT: Final = {"type": "object"}
-_OBJECT_OR_NULL: Final = {"type": ["object", "null"]}
-_EVENT: Final = {
-    **_OBJECT,
-    "description": "A CloudEvents 1.0 event in structured JSON; other attributes of it are kept and not looked at.",
-    "properties": {
-        "specversion": {"type": "string", "enum": ["1.0"]},
-        "id": {**_TEXT, "maxLength": 255},
-        "source": {**_TEXT, "maxLength": 255, "description": "One of those that belong to the token."},
-        "type": {"type": "string", "enum": list(CATALOG)},
-        "time": {**_TEXT_OR_NULL, "format": "date-time", "description": "Left out: now."},
-        "data": {
-            **_OBJECT,
-            "properties": {
-                "recipients": {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": MAX_RECIPIENTS},
-                "actor": {**_OBJECT_OR_NULL, "properties": {"id": _TEXT}, "required": ["id"]},
-                "resource": {
-                    **_OBJECT_OR_NULL,
-                    "properties": {"type": _TEXT, "id": _TEXT, "url": _TEXT_OR_NULL, "title": _TEXT_OR_NULL},
-                    "required": ["type", "id"],
-                },
-                "params": _OBJECT_OR_NULL,
-            },
-            "required": ["recipients"],
-        },
-    },
-    "required": ["specversion", "id", "source", "type", "data"],
-}
-_EVENT_OR_BATCH: Final = {"oneOf": [_EVENT, {"type": "array", "items": _EVENT, "minItems": 1}]}
 
 
 class RejectedPart(serializers.Serializer[Any]):
@@ -81,7 +48,7 @@ class Events(ServiceView):
     @call(
         "publish_events",
         per_minute=600,
-        takes=_EVENT_OR_BATCH,
+        takes=EVENT_OR_BATCH,
         answer=Accepted,
         status=status.HTTP_202_ACCEPTED,
         refuses=[ErrorCode.INVALID_REQUEST, ErrorCode.UNSUPPORTED_MEDIA_TYPE],

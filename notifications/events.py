@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,10 +26,12 @@ MAX_RECIPIENTS: Final = 10_000
 MAX_FUTURE: Final = timedelta(minutes=5)
 #: Characters of one param. The body that shows it is copied into the row of every recipient.
 PARAM_LENGTH: Final = 2_000
-_NAME_LENGTH: Final = 255  # characters of id, source and type
+NAME_LENGTH: Final = 255  # characters of id, source and type
+RESOURCE_NAME_LENGTH: Final = 50  # characters of resource.type and resource.id
 _MOST_PARTS: Final = 12_000  # of one message: more than it has room for, each but as long as an event must be
 _REJECTED_PARTS: Final = 100  # of one message, that are kept one by one
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LEAP_SECOND: Final = re.compile(r"(:[0-5][0-9]):60", re.ASCII)
 _PARAMS: Final = ("excerpt", "from", "to")
 
 
@@ -129,7 +132,7 @@ def _read(
 def _as_far_as(payload: object, key: str) -> str:
     """Return the text of a bad event under which it is looked for, or "" when there is none; never an error."""
     text = payload.get(key) if isinstance(payload, dict) else None
-    return clean(text)[:_NAME_LENGTH] if isinstance(text, str) else ""
+    return clean(text)[:NAME_LENGTH] if isinstance(text, str) else ""
 
 
 def _part(item: object, raw: bytes) -> bytes:
@@ -214,7 +217,7 @@ def _object(value: object, path: str) -> dict[str, Any]:
     return value
 
 
-def _name(value: Mapping[str, Any], key: str, path: str, *, longest: int = _NAME_LENGTH) -> str:
+def _name(value: Mapping[str, Any], key: str, path: str, *, longest: int = NAME_LENGTH) -> str:
     """Return a required short text."""
     text = value.get(key)
     if not isinstance(text, str) or not (cleaned := clean(text)):
@@ -238,8 +241,9 @@ def _occurred_at(event: Mapping[str, Any], *, sent_at: datetime, now: datetime) 
     if given is None:
         return sent_at
     try:
-        time = datetime.fromisoformat(given).astimezone(UTC)
-        is_aware = given[-1] in "Zz" or "+" in given[10:] or "-" in given[10:]
+        written = _LEAP_SECOND.sub(r"\1:59", given).upper()  # RFC 3339 knows small letters, and a 61st second
+        time = datetime.fromisoformat(written).astimezone(UTC)
+        is_aware = written[-1] == "Z" or "+" in written[10:] or "-" in written[10:]
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidEvent(Rejection.WRONG_SHAPE, "time must be an RFC 3339 timestamp") from error
     if not is_aware or time < _EPOCH:
@@ -283,8 +287,8 @@ def _resource(data: Mapping[str, Any]) -> Resource | None:
     if url is not None and not links.is_allowed(url):
         raise InvalidEvent(Rejection.BAD_URL, "data.resource.url leads neither to us nor to an allowed host")
     return Resource(
-        type=_name(resource, "type", "data.resource.type", longest=50),
-        id=_name(resource, "id", "data.resource.id", longest=50),
+        type=_name(resource, "type", "data.resource.type", longest=RESOURCE_NAME_LENGTH),
+        id=_name(resource, "id", "data.resource.id", longest=RESOURCE_NAME_LENGTH),
         url=url,
         title=title and shorten(title, TITLE_LENGTH),
     )

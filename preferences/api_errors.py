@@ -18,6 +18,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from preferences.authentication import AuthenticationUnavailable
+from preferences.outages import is_outage
 
 
 class ErrorCode(StrEnum):
@@ -99,6 +100,8 @@ def error_body(code: ErrorCode, *, details: Mapping[str, str] | None = None) -> 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Answer what a view raised. What has no code here is our fault: Django logs it and calls `server_error`."""
     code = next((_CODES[type_] for type_ in type(error).__mro__ if type_ in _CODES), None)
+    if code is None and is_outage(error):  # a server that takes no writes, until its promotion is over
+        code = ErrorCode.UNAVAILABLE
     if code is None:
         return None
     body = error_body(code, details=_details(error))
@@ -119,7 +122,7 @@ def _flattened(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path or WHOLE_BODY, " ".join(map(str, detail))
         return
     for name, below in detail.items():
-        here = "" if name == "non_field_errors" else name
+        here = "" if name == "non_field_errors" else str(name)  # in a list, the place
         yield from _flattened(below, ".".join(filter(None, (path, here))))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from preferences.catalog import TYPES, Channel
+from preferences.choices import TIME_OF_DAY
 from preferences.digest_periods import DigestFrequency
 
 Schema = dict[str, Any]
@@ -36,8 +37,8 @@ _TEXT: Final[Schema] = {"type": "string"}
 _TYPE_NAME: Final = _names(type_.name for type_ in TYPES)
 _DIGEST_CHOICES: Final[Schema] = {
     "email_digest": _names(DigestFrequency),
-    "timezone": {**_TEXT, "description": "An IANA name; the time zone of `digest_time`."},
-    "digest_time": {**_TEXT, "pattern": "^([01]?[0-9]|2[0-3]):[0-5]?[0-9]$", "example": "09:00"},
+    "timezone": {**_TEXT, "format": "iana-time-zone", "description": "An IANA name; the time zone of `digest_time`."},
+    "digest_time": {**_TEXT, "pattern": f"^{TIME_OF_DAY.pattern}$", "example": "09:00"},
 }
 _CATALOG_TYPE: Final = _object(
     {

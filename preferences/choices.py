@@ -3,11 +3,12 @@
 Only what differs from the defaults counts, and it is resolved when read: a new type needs no backfill.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from preferences.catalog import CATALOG, Channel, NotificationType
 from preferences.digest_periods import DigestFrequency, next_digest_at
 
 DEFAULT_DIGEST_TIME = time(9)
+TIME_OF_DAY: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5]?[0-9])")
 _CHANNEL_NAMES = frozenset(channel.value for channel in Channel)
 
 
@@ -66,9 +68,9 @@ def _next_digest_at(frequency: DigestFrequency, minute: datetime, zone: ZoneInfo
     return next_digest_at(frequency, after=minute, zone=zone, at=at)
 
 
-def from_stored(stored: Mapping[str, Any]) -> Choices:
+def from_stored(stored: object) -> Choices:
     """Read the JSONB column. What no longer fits (a type that was removed) is passed over, never an error."""
-    if not stored:
+    if not stored or not isinstance(stored, Mapping):
         return DEFAULTS
     return _Reader(stored).read()
 
@@ -165,14 +167,13 @@ class _Reader:
         return ""
 
     def _digest_time(self) -> time:
-        given = self._body.get("digest_time")
-        if given is None:
-            return DEFAULT_DIGEST_TIME
-        try:
-            return datetime.strptime(given, "%H:%M").time()
-        except (ValueError, TypeError):
+        given = self._body.get("digest_time", f"{DEFAULT_DIGEST_TIME:%H:%M}")
+        written = TIME_OF_DAY.fullmatch(given) if isinstance(given, str) else None
+        if written is None:
             self.problems["digest_time"] = 'must be a time such as "09:00"'
             return DEFAULT_DIGEST_TIME
+        hour, minute = written.groups()
+        return time(int(hour), int(minute))
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,7 @@ class Rewritten:
 
 def simplify(stored: object) -> dict[str, Any]:
     """Return what is stored in the form of today: the same choices, without what no longer fits the catalogue."""
-    return choices.to_stored(choices.from_stored(stored if isinstance(stored, dict) else {}))
+    return choices.to_stored(choices.from_stored(stored))
 
 
 def stored_after(user_id: UUID | None, limit: int) -> QuerySet[User, tuple[UUID, object]]:

@@ -36,6 +36,16 @@ class ErrorAnswer(serializers.Serializer[Any]):
     error = ErrorFields()
 
 
+def require_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Write into the document that a body is no option, where its schema is written out and not a serializer's."""
+    for path in result["paths"].values():
+        for operation in path.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                if "$ref" not in media["schema"]:
+                    operation["requestBody"]["required"] = True
+    return result
+
+
 def refuse_unknown_keys(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Write into the document that an object has the keys it names and no others."""
     for component in result["components"]["schemas"].values():

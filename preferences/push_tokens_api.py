@@ -32,11 +32,9 @@ class Registration(Body):
     platform = serializers.ChoiceField([platform.value for platform in Platform])
     token = Text(
         validators=[_whole(push_tokens.TOKEN, problem="must be 1 to 4096 visible ASCII characters")],
-        help_text="As FCM or APNs gave it to the app; that of APNs in hex, 200 characters at most.",
     )
     device_id = Text(
         validators=[_whole(push_tokens.DEVICE_ID, problem="must be 1 to 128 printable ASCII characters")],
-        help_text="The app's own name for this installation; it stays when the token changes.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +42,32 @@ class Registration(Body):
         if push_tokens.TOKENS[attrs["platform"]].fullmatch(attrs["token"]) is None:
             raise serializers.ValidationError({"token": ["must be the token of APNs in hex, at most 200 characters"]})
         return attrs
+
+
+def _documented(platform: Platform, token: str) -> dict[str, Any]:
+    """Return the JSON Schema of a registration, which differs by platform, as no serializer can tell."""
+    properties = {
+        "platform": {"type": "string", "enum": [platform.value]},
+        "token": {
+            "type": "string",
+            "pattern": f"^{push_tokens.TOKENS[platform].pattern}$",
+            "description": token,
+        },
+        "device_id": {
+            "type": "string",
+            "pattern": f"^{push_tokens.DEVICE_ID.pattern}$",
+            "description": "The app's own name for this installation; it stays when the token changes.",
+        },
+    }
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+_REGISTRATION: Final = {
+    "oneOf": [
+        _documented(Platform.IOS, "As APNs gave it to the app, in hex."),
+        _documented(Platform.ANDROID, "As FCM gave it to the app."),
+    ]
+}
 
 
 class Registered(serializers.Serializer[Any]):
@@ -60,7 +84,7 @@ class PushTokens(ApiView):
     @call(
         "register_push_token",
         per_minute=30,
-        takes=Registration,
+        takes=_REGISTRATION,
         answer=Registered,
         refuses=[ErrorCode.INVALID_REQUEST, ErrorCode.UNSUPPORTED_MEDIA_TYPE],
     )

@@ -17,12 +17,18 @@ from preferences.models import User
 _MOST_USERS: Final = 1_000
 
 
+class UserId(Text):
+    """What names a user, or nobody. It is compared and never stored, so any text will do."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_blank=True)
+        self.validators = []
+
+
 class Asked(Body):
     """The users whom something concerns."""
 
-    users = serializers.ListField(
-        child=Text(allow_blank=True), max_length=_MOST_USERS, help_text="`usr_…` or UUID, at most 1,000."
-    )
+    users = serializers.ListField(child=UserId(), max_length=_MOST_USERS, help_text="`usr_…` or UUID, at most 1,000.")
 
 
 class Enabled(serializers.Serializer[Any]):

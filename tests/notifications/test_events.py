@@ -164,6 +164,11 @@ def test_without_a_time_the_moment_of_sending_counts():
     assert accepted(event).occurred_at == SENT
 
 
+@pytest.mark.parametrize("time", ["2026-03-04t14:30:00z", "2026-03-04T14:29:60Z", "2026-03-04T23:59:60.5+14:00"])
+def test_a_time_may_be_written_in_every_way_of_rfc_3339(time):
+    assert abs(accepted(cloudevent(time=time)).occurred_at - NOW) < timedelta(hours=5)
+
+
 def test_a_time_far_in_the_future_counts_as_now():
     assert accepted(cloudevent(time="2026-03-04T14:35:01Z")).occurred_at == NOW
     assert accepted(cloudevent(time="2026-03-04T14:34:59Z")).occurred_at > NOW

@@ -46,7 +46,7 @@ def test_the_answer_is_the_one_that_the_pipeline_acts_on():
 
 
 def test_users_whom_we_do_not_know_are_left_to_the_legacy_mail(alice):
-    assert enabled(uuid.uuid4(), "", "alice", "usr_1", alice.id) == [str(alice.id)]
+    assert enabled(uuid.uuid4(), "", "\x00", "alice", "usr_1", alice.id) == [str(alice.id)]
 
 
 def test_the_kill_switch_takes_nobody_out_since_what_it_holds_still_comes(alice):
@@ -68,6 +68,10 @@ def test_a_thousand_users_are_answered_with_one_query_of_them(alice, django_asse
 )
 def test_anything_else_is_refused(body):
     assert details(service().post(ROLLOUT, body))
+
+
+def test_a_user_that_is_no_text_is_named_by_its_place():
+    assert details(service().post(ROLLOUT, {"users": ["alice", 1]})).keys() == {"users.1"}
 
 
 def test_broken_json_is_refused():
