@@ -12,8 +12,11 @@ STACK = Path(__file__).resolve().parent / "var" / "stack.json"
 
 
 def main() -> None:
-    """Run one management command; addresses that the environment leaves out come from the running demo."""
-    if STACK.exists():
+    """Run one management command; where the environment names no database, everything comes from the running demo.
+
+    Never a part of it: beside a database of production, the demo's keys and queues would be the wrong ones.
+    """
+    if STACK.exists() and "DATABASE_URL" not in os.environ:
         for name, value in json.loads(STACK.read_text())["environment"].items():
             os.environ.setdefault(name, value)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")

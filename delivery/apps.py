@@ -2,6 +2,7 @@ from django.apps import AppConfig
 from django.core.checks import register
 
 from delivery.checks import check_feedback_topics
+from preferences.startup import SETTINGS
 
 
 class DeliveryConfig(AppConfig):
@@ -11,5 +12,5 @@ class DeliveryConfig(AppConfig):
     verbose_name = "How it gets there"
 
     def ready(self) -> None:
-        """Have every manage.py command look at our settings."""
-        register(check_feedback_topics)
+        """Have every process and command look at our settings."""
+        register(check_feedback_topics, SETTINGS)

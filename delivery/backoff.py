@@ -13,7 +13,7 @@ def delay(attempts: int, *, retry_after: timedelta | None = None, chance: float 
 
     `chance` (0 to 1) stands in for the dice.
     """
-    dice = random.random() if chance is None else chance  # noqa: S311 - spreads load, guards nothing
+    dice = random.random() if chance is None else chance  # nosec B311 # noqa: S311 - spreads load, guards nothing
     doubled: timedelta = BASE * 2 ** min(attempts - 1, 16)
     spread = min(doubled, LONGEST) * (0.5 + dice / 2)
     return max(spread, retry_after) if retry_after else spread

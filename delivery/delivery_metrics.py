@@ -24,7 +24,7 @@ class Ending(StrEnum):
 
     ACCEPTED = "accepted"
     REFUSED = "refused"  # the provider never takes it, or a template broke
-    DEAD_TOKEN = "dead_token"  # noqa: S105 - the only devices left were gone
+    DEAD_TOKEN = "dead_token"  # nosec B105 # noqa: S105 - the only devices left were gone
     USED_UP = "used_up"  # all attempts failed
     NO_ANSWER = "no_answer"  # nobody was left to ask
 

@@ -52,7 +52,7 @@ class Turns:
         loop = asyncio.get_running_loop()
         spread = min(len(coming) / RETURNS_PER_SECOND, LONGEST_SPREAD_SECONDS)
         for socket in coming:
-            delay = random.uniform(0, spread)  # noqa: S311 - no secret
+            delay = random.uniform(0, spread)  # nosec B311 # noqa: S311 - no secret
             self._returning[socket] = loop.call_later(delay, self._return, socket)
 
     def _return(self, socket: TurningSocket) -> None:

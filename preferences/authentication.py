@@ -18,6 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from preferences import introspection, service_tokens, user_ids
+from preferences.algorithms import ASYMMETRIC, SYMMETRIC
 from preferences.claims import Claims
 from preferences.introspection import IntrospectionUnavailable
 from preferences.introspection_answer import InactiveToken
@@ -25,8 +26,6 @@ from preferences.key_set import KeySet, KeySetUnavailable
 from preferences.models import User
 from preferences.service_tokens import Service
 
-SYMMETRIC = "HS256"
-ASYMMETRIC = frozenset({"RS256", "ES256"})
 _REQUIRED_CLAIMS = ["exp", "iss", "aud", "sub"]
 _LONGEST_TOKEN = 8192  # characters
 _ISSUED_FOR = timedelta(hours=12)

@@ -171,7 +171,7 @@ class Introspection:
         return answer
 
     def _seconds_to_keep(self, claims: Claims) -> float:
-        life = self._life.total_seconds() * random.uniform(_SHORTEST_LIFE, 1)  # noqa: S311 - no secret
+        life = self._life.total_seconds() * random.uniform(_SHORTEST_LIFE, 1)  # nosec B311 # noqa: S311 - no secret
         return min(life, claims.expires_at.timestamp() - time.time())
 
 

@@ -51,7 +51,7 @@ class Endpoint:
 
     def ask(self, token: str) -> Mapping[str, Any]:
         """Return what the Auth Service says of the token, unchecked. Raises EndpointUnavailable or QuestionRefused."""
-        body = urlencode({"token": token, "token_type_hint": "access_token"})
+        body = urlencode({"token": token, "token_type_hint": "access_token"})  # nosec B105 # a kind of token
         try:
             return _object(self._post(body))
         except EmptyPoolError as error:

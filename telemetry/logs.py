@@ -88,15 +88,37 @@ class JsonLines(OrjsonFormatter):
 
 
 class PlainLines(logging.Formatter):
-    """One line for human eyes, with the fields of ours behind the message; errors as Python shows them."""
+    """One line for human eyes, with the fields of ours behind the message.
 
-    def __init__(self, **_: Any) -> None:
+    `with_texts` is for the demo, whose people are invented: what libraries say is filled in, and errors are shown as
+    Python shows them. A terminal is no reason: what it shows may be kept as well.
+    """
+
+    def __init__(self, *, with_texts: bool = False, **_: Any) -> None:
         super().__init__("%(levelname)s %(name)s %(message)s")
+        self._with_texts = with_texts
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write the line, and below it where an error was raised."""
+        if self._with_texts:
+            return super().format(record)
+        stack = str(_error(record).get("stack", "")).rstrip()
+        line = self._with_fields(f"{record.levelname} {record.name} {_message(record)}", record)
+        return f"{line}\n{stack}" if stack else line
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         """Write the line above the traceback."""
+        return self._with_fields(super().formatMessage(record), record)
+
+    def _with_fields(self, line: str, record: logging.LogRecord) -> str:
         fields = _own_fields(record) if _is_ours(record) else {}
-        return " ".join([super().formatMessage(record), *(f"{name}={value}" for name, value in fields.items())])
+        return " ".join([line, *(f"{name}={_visible(value)}" for name, value in fields.items())])
+
+
+def _visible(value: object) -> str:
+    """Return the value as text that neither ends a line nor tells a terminal anything, whoever wrote it."""
+    text = str(value)
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def process_name(arguments: Sequence[str]) -> str:

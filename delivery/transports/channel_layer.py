@@ -69,7 +69,7 @@ class BellLoopLayer(RedisPubSubLoopLayer):  # type: ignore[misc]
         """Tell every socket that messages may have been lost, in a while, spread over RESYNC_SPREAD_SECONDS."""
         loop = asyncio.get_running_loop()
         for channel in self.channels:
-            delay = RESYNC_AFTER_SECONDS + random.uniform(0, RESYNC_SPREAD_SECONDS)  # noqa: S311 - no secret
+            delay = RESYNC_AFTER_SECONDS + random.uniform(0, RESYNC_SPREAD_SECONDS)  # nosec B311 # noqa: S311 - no secret
             loop.call_later(delay, self._put, channel, self._resync)
 
     async def _subscribe_to_channel(self, channel: str) -> None:

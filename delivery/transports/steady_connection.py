@@ -86,7 +86,7 @@ class SteadyConnection(RedisSingleShardConnection):  # type: ignore[misc]
                     tasks.create_task(self._follow_wishes(connection))
             except* Exception as lost:  # whatever it was: without this loop no bell of the process rings
                 self._lose(lost.exceptions[0])
-            await asyncio.sleep(random.uniform(0.5, 1) * self._pause)  # noqa: S311 - no secret
+            await asyncio.sleep(random.uniform(0.5, 1) * self._pause)  # nosec B311 # noqa: S311 - no secret
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
 
     async def _listen(self, connection: Any) -> None:

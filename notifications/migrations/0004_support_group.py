@@ -51,8 +51,9 @@ def _permission(apps, schema_editor, model, right):
 
 
 def remove(apps, schema_editor):
+    """Who is in them cannot be made up again on the way forwards: groups with members stay, and do no harm."""
     groups = apps.get_model("auth", "Group").objects.using(schema_editor.connection.alias)
-    groups.filter(name__in=GROUPS).delete()
+    groups.filter(name__in=GROUPS, user=None).delete()
 
 
 class Migration(migrations.Migration):

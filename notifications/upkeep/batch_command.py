@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from notifications.outages import is_outage
+from preferences.outages import is_outage
 
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 

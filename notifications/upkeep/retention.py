@@ -73,7 +73,7 @@ _RANGE: Final = "id > %(after)s AND id <= %(last)s"
 _OLD_EVENTS: Final = f"{_RANGE} AND received_at < %(cutoff)s"
 _THEIR_DECISIONS: Final = f"""
     event_id <= %(last)s AND event_id IN (SELECT id FROM received_events WHERE {_OLD_EVENTS})
-"""  # noqa: S608 - from constants
+"""  # nosec B608 # noqa: S608 - from constants
 # Decisions that somebody added meanwhile keep their event until the next time.
 _HAS_DECISIONS: Final = "EXISTS (SELECT FROM decisions WHERE event_id = received_events.id)"
 
@@ -95,7 +95,7 @@ _HAS_ITEMS: Final = f"""
         WHERE digest_id > %(after)s AND digest_id <= %(last)s
             AND (id > %(last)s OR created_at >= %(cutoff)s OR {_IN_FLIGHT})
     ))
-"""  # noqa: S608 - from constants
+"""  # nosec B608 # noqa: S608 - from constants
 
 
 def _deliveries(removal: Removal, cutoff: datetime) -> Iterator[Pruned]:

@@ -29,8 +29,9 @@ RESERVED = {"host", "source", "service", "status", "message", "timestamp", "logg
 class Log:
     """What was written as JSON since the test began."""
 
-    def __init__(self, stream: StringIO) -> None:
+    def __init__(self, stream: StringIO, handler: logging.Handler) -> None:
         self._stream = stream
+        self.handler = handler
 
     @property
     def text(self) -> str:
@@ -51,7 +52,7 @@ def log() -> Iterator[Log]:
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)  # those that settings.LOGGING quiets stay quiet
-    yield Log(stream)
+    yield Log(stream, handler)
     root.setLevel(level)
     root.removeHandler(handler)
 
@@ -145,6 +146,19 @@ def test_what_django_finds_suspicious_is_not_quoted(log: Log):
 def test_a_warning_keeps_its_words(log: Log):
     logging.getLogger("py.warnings").warning("%s", "settings.py:3: UserWarning: No directory at: static")
     assert "No directory" in log.text
+
+
+def test_plain_lines_of_the_demo_show_what_an_error_says(caplog: pytest.LogCaptureFixture):
+    try:
+        raise ValueError("Zoraida")
+    except ValueError:
+        logging.getLogger("some.library").exception("Cannot send to %s", "zoraida@example.org")
+    [record] = caplog.records
+    shown = logs.PlainLines(with_texts=True).format(record)
+    assert shown.startswith("ERROR some.library Cannot send to zoraida@example.org\nTraceback")
+    assert shown.endswith("ValueError: Zoraida")
+    del record.exc_text  # which that formatter keeps for the next one
+    assert logs.PlainLines().format(record).endswith("ValueError")
 
 
 def test_plain_lines_show_the_fields(caplog: pytest.LogCaptureFixture):
@@ -288,6 +302,15 @@ def test_no_line_tells_of_anybody(world: World, log: Log, settings):
     personal = [*(secret for secret in SECRETS if secret not in ids), str(world.user.id), world.user.id.hex]
     without_ids = "\n".join(json.dumps(_without_producers_words(line)) for line in log.lines())
     assert [secret for secret in personal if secret in without_ids] == []
+
+
+def test_a_plain_line_tells_of_nobody_either(world: World, log: Log, settings):
+    settings.LOG_EVENTS = True
+    log.handler.setFormatter(logs.PlainLines())
+    world.live()
+    assert "WARNING notifications.event_log event rejected event_id=evt-planted" in log.text
+    personal = {*SECRETS, str(world.user.id), world.user.id.hex} - {"evt-planted", "/services/tasks", "Quintanilla"}
+    assert [secret for secret in personal if secret in log.text] == []
 
 
 def _without_producers_words(line: Mapping[str, Any]) -> Mapping[str, Any]:

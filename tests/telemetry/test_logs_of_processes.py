@@ -2,33 +2,37 @@
 
 import json
 import secrets
+import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from django.db import connection
 from pytest_django import Settings
 
 from delivery import dispatch
+from devstack.child import Child
 from devstack.ports import free_port, http_status
 from devstack.waiting import wait_until
 from notifications.models import RejectedEvent
 from notifications_project import celery_app
-from preferences import push_tokens
-from preferences.authentication import issue_token
 from preferences.models import User
-from tests.cloudevents import event_for
 from tests.conftest import running_process
+from tests.dogstatsd import Agent
+from tests.telemetry.journey import (
+    PATIENCE,
+    altered,
+    fail_at_every_provider,
+    happening,
+    refusals,
+    secrets_of,
+    socket_refusals,
+    zoraida,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BOOT = 90  # seconds
-PHONE = "abcdef0123456789" * 4
-#: What is planted, and must not come out.
-SECRETS = ("Zoraida", "Quintanilla", "zoraida.quintanilla", "Wolpertinger", "Mandelbrot", PHONE, "token-planted")
-NAMES = ("web", "intake", "email", "push")
+NAMES = ("web", "intake", "email", "push", "maintenance", "beat")
 
 
 class Log:
@@ -36,6 +40,7 @@ class Log:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.children: list[Child] = []
 
     @property
     def text(self) -> str:
@@ -47,7 +52,14 @@ class Log:
         return [line for line in found if wanted.items() <= line.items()]
 
     def says(self, message: str, **fields: Any) -> bool:
-        return wait_until(lambda: bool(self.lines(message, **fields)), seconds=BOOT)
+        return wait_until(lambda: bool(self.lines(message, **fields)), seconds=PATIENCE)
+
+    def end(self) -> None:
+        """Have all processes say their last word."""
+        for child in self.children:
+            child.process.send_signal(signal.SIGTERM)
+        for child in self.children:
+            child.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture(autouse=True)
@@ -61,12 +73,14 @@ def port() -> int:
 
 
 @pytest.fixture
-def log(queue, settings: Settings, tmp_path: Path, port: int, flag_on) -> Iterator[Log]:
+def log(queue, settings: Settings, tmp_path: Path, port: int, flag_on, agent: Agent) -> Iterator[Log]:
     """Everything at work, on queues of its own, and as talkative as it can be."""
     prefix = f"log-{secrets.token_hex(4)}"
+    settings.MAINTENANCE_QUEUE = f"{prefix}-maintenance"
     settings.OUTBOUND_QUEUES = {channel: f"{prefix}-{channel}" for channel in settings.OUTBOUND_QUEUES}
     dispatch.create_queues()
     environment = {
+        **agent.environment,
         "EVENTS_QUEUE_NAME": queue.name,
         "EVENTS_QUEUE_URL": queue.url,
         "OUTBOUND_QUEUE_PREFIX": prefix,
@@ -75,79 +89,62 @@ def log(queue, settings: Settings, tmp_path: Path, port: int, flag_on) -> Iterat
         "LOG_LEVEL": "DEBUG",
         "LOG_EVENTS": "1",
     }
+    log = Log(tmp_path)
     with ExitStack() as running:
         for name in NAMES:
-            running.enter_context(running_process(name, environment, log=tmp_path / f"{name}.log"))
-        assert wait_until(lambda: http_status(port, "/healthz") == 200, seconds=BOOT)
-        yield Log(tmp_path)
+            process = running_process(name, environment, log=tmp_path / f"{name}.log", app="tests.delivery.impatient")
+            log.children.append(running.enter_context(process))
+        assert wait_until(lambda: http_status(port, "/healthz") == 200, seconds=PATIENCE)
+        yield log
 
 
 @pytest.fixture
 def person(db: None) -> User:
-    user = User.objects.create_user("zoraida.quintanilla@example.com", name="Zoraida Quintanilla")
-    wanted = {"email_digest": "immediate", "preferences": {"mentioned": {"email": True, "push": True}}}
-    User.objects.filter(id=user.id).update(notification_preferences=wanted)
-    push_tokens.register(user.id, platform=push_tokens.Platform.IOS, token=PHONE, device_id="phone")
-    return user
-
-
-def happening(person: User, id_: str, *, title: str = "Breed the Wolpertinger", **changes: Any) -> str:
-    """Somebody who is in no list mentions the person."""
-    task = {"type": "task", "id": "tsk_1", "url": "/tasks/1", "title": title}
-    data = {"resource": task, "params": {"excerpt": "Mandelbrot"}}
-    return json.dumps(event_for(person, **{"id": id_, "type": "mentioned", "data": data, **changes}))
-
-
-@contextmanager
-def altered(change: str, back: str) -> Iterator[None]:
-    """The database as it should not be."""
-    with connection.cursor() as cursor:
-        cursor.execute(change)
-        try:
-            yield
-        finally:
-            cursor.execute(back)
+    return zoraida()
 
 
 def test_one_id_leads_from_the_queue_to_the_providers_and_nobody_is_named(
-    queue, person: User, port: int, log: Log, mailbox, apns, settings: Settings
+    queue, person: User, port: int, log: Log, agent: Agent, mailbox, fcm, apns, settings: Settings
 ):
-    mailbox.fail("reject", match="zoraida")
-    apns.fail("dead_token")
+    _bad_events(queue, person)
+    celery_app.send_task("delivery.attempt", ["Zoraida", []], queue=settings.OUTBOUND_QUEUES["email"])
+    fail_at_every_provider(mailbox, [fcm, apns], queue, person)
+    for channel in ("email", "push"):
+        assert log.says("delivery failed", event_id="evt-reject", channel=channel, process=channel)
+    answers = list(refusals(f"http://127.0.0.1:{port}", person))
+    heard = list(socket_refusals(f"ws://127.0.0.1:{port}/ws/notifications", person))
+    assert log.says("task failed", process="email")
+    log.end()
+
+    _one_id_leads_through(log)
+    secret = secrets_of(person)
+    assert [answer.url for answer in answers if answer.status_code < 400] == []
+    said = [f"{answer.status_code} {answer.headers} {answer.text}" for answer in answers] + heard
+    assert [(planted, text) for planted in secret for text in said if planted in text] == []
+    measured = b"\n".join(agent.datagrams()).decode()
+    assert "internal_errors" in measured
+    assert [planted for planted in secret if planted in measured] == []
+    assert {line["process"] for line in log.lines()} >= {"web", "intake", "email", "push"}
+    assert [planted for planted in secret if planted in log.text] == []
+
+
+def _bad_events(queue: Any, person: User) -> None:
+    """One that PostgreSQL refuses, one of no type, and one that is nothing at all."""
     poison = "CHECK (resource_title <> 'Poisonous Wolpertinger') NOT VALID"
     with altered(
         f"ALTER TABLE notifications ADD CONSTRAINT planted {poison}",
         "ALTER TABLE notifications DROP CONSTRAINT planted",
     ):
         poisoned = happening(person, "evt-poison", title="Poisonous Wolpertinger")
-        bad = happening(person, "evt-bad", type="Mandelbrot")
-        queue.send([happening(person, "evt-1"), poisoned, bad, "Zoraida {"])
-        assert wait_until(lambda: RejectedEvent.objects.count() == 3, seconds=BOOT)
-    celery_app.send_task("delivery.attempt", ["Zoraida", []], queue=settings.OUTBOUND_QUEUES["email"])
-    assert log.says("task failed", process="email")
-    for channel in ("email", "push"):
-        assert log.says("delivery failed", event_id="evt-1", channel=channel, process=channel)
-    _ask_in_vain(port, person)
+        queue.send([poisoned, happening(person, "evt-bad", type="Mandelbrot"), "Zoraida {"])
+        assert wait_until(lambda: RejectedEvent.objects.count() == 3, seconds=PATIENCE)
 
-    assert [line["message"] for line in log.lines(event_id="evt-1", process="intake")] == [
-        "event received",
-        "event stored",
-    ]
+
+def _one_id_leads_through(log: Log) -> None:
+    stages = [line["message"] for line in log.lines(event_id="evt-reject", process="intake")]
+    assert stages == ["event received", "event stored"]
     [failed] = log.lines("event failed", event_id="evt-poison")
     assert failed["error"] == {"kind": "IntegrityError"}
     assert failed["place"].startswith("notifications/records.py:")
     assert [line["reason"] for line in log.lines("event rejected", event_id="evt-bad")] == ["unknown_type"]
     assert log.lines("request failed", process="web")[-1]["http"]["status_code"] == 500
-    personal = [*SECRETS, issue_token(person).rpartition(".")[0], str(person.id), person.id.hex]
-    assert [secret for secret in personal if secret in log.text] == []
-
-
-def _ask_in_vain(port: int, person: User) -> None:
-    """Requests that are refused, that lead nowhere, and one that breaks."""
-    base = f"http://127.0.0.1:{port}"
-    httpx.get(f"{base}/api/v1/notifications", headers={"Authorization": "Bearer token-planted"})
-    httpx.get(f"{base}/email/unsubscribe/token-planted")
-    httpx.get(f"{base}/api/v1/notifications/Wolpertinger?name=Quintanilla")
-    headers = {"Authorization": f"Bearer {issue_token(person)}"}
-    with altered("ALTER TABLE notifications RENAME TO away", "ALTER TABLE away RENAME TO notifications"):
-        assert httpx.get(f"{base}/api/v1/notifications", headers=headers).status_code == 500

@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -24,52 +23,58 @@ def nobody_listens(settings):
     settings.DOGSTATSD_HOST = ""
 
 
-def test_an_agent_that_is_away_slows_and_says_nothing(nobody_listens, caplog):
-    began = time.monotonic()
+def test_an_agent_that_is_away_raises_and_says_nothing(nobody_listens, caplog):
     with caplog.at_level(logging.INFO):
         for _ in range(200):
             metrics.distribution(Metric.LATENCY, [1.0] * 100, stage=Stage.RUNG)
             metrics.count(Metric.DIGESTS_MADE)
         statsd.disconnect()
-    assert time.monotonic() - began < 5
     assert not caplog.records
 
 
-@pytest.fixture
-def name_server_is_silent(settings, monkeypatch):
-    """Whoever asks for the agent's address waits until the test is over; whether anybody did."""
-    is_over, was_asked = threading.Event(), threading.Event()
+class SilentNameServer:
+    """Answers nobody until the test is over. Whoever waits for it longer than that has been held up."""
 
-    def look_up(*_, **__):
-        was_asked.set()
-        is_over.wait(timeout=60)
+    def __init__(self) -> None:
+        self.is_over, self.was_asked, self.was_outwaited = threading.Event(), threading.Event(), threading.Event()
+
+    def look_up(self, *_, **__):
+        self.was_asked.set()
+        if not self.is_over.wait(timeout=60):
+            self.was_outwaited.set()
         raise socket.gaierror
 
-    monkeypatch.setattr("datadog.dogstatsd.base.socket.getaddrinfo", look_up)
+    @property
+    def is_still_asked(self) -> bool:
+        return self.was_asked.wait(timeout=30) and not self.was_outwaited.is_set()
+
+
+@pytest.fixture
+def name_server(settings, monkeypatch):
+    server = SilentNameServer()
+    monkeypatch.setattr("datadog.dogstatsd.base.socket.getaddrinfo", server.look_up)
     settings.DOGSTATSD_HOST = "agent.invalid"
-    yield was_asked
-    is_over.set()
+    yield server
+    server.is_over.set()
     statsd.disconnect()
     settings.DOGSTATSD_HOST = ""
 
 
-def test_a_name_server_that_is_silent_holds_up_nobody(name_server_is_silent):
-    began = time.monotonic()
+def test_a_name_server_that_is_silent_holds_up_nobody(name_server):
     for _ in range(2_000):
         metrics.distribution(Metric.LATENCY, [1.0] * 100, stage=Stage.RUNG)
-    assert time.monotonic() - began < 10
-    assert name_server_is_silent.wait(timeout=5)
+    assert name_server.is_still_asked
 
 
-def test_a_process_that_ends_waits_a_second_at_most_for_what_cannot_be_sent(name_server_is_silent):
+def test_a_process_that_ends_does_not_wait_for_what_cannot_be_sent(name_server):
     metrics.distribution(Metric.LATENCY, [1.0] * 1_000, stage=Stage.RUNG)
-    assert name_server_is_silent.wait(timeout=5)
-    began = time.monotonic()
+    assert name_server.was_asked.wait(timeout=30)
     statsd.disconnect()
-    assert time.monotonic() - began < 5
+    assert name_server.is_still_asked
 
 
-def test_what_finds_no_room_is_dropped_and_memory_stays_small(name_server_is_silent):
+@pytest.mark.usefixtures("name_server")
+def test_what_finds_no_room_is_dropped_and_memory_stays_small():
     for _ in range(3_000):
         metrics.distribution(Metric.LATENCY, [1.0] * 200, stage=Stage.RUNG)
     client = statsd.client()

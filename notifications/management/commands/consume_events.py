@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from delivery import dispatch
 from notifications import intake
+from preferences import startup
 from telemetry import garbage
 
 
@@ -15,6 +16,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        startup.begin()
         intakes = intake.of_process()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: intakes[0].stop())  # and with it the others
