@@ -13,13 +13,15 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import orjson
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
 
 from delivery import delivery_log, delivery_metrics
 from delivery.models import Delivery, State
 from delivery.outcomes import Change
 from delivery.transports.contract import Result
 from preferences.catalog import Channel
+from preferences.outages import drop_connection, is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -84,9 +86,11 @@ def patiently(write: Callable[[], Written]) -> Written:
     while True:
         try:
             return write()
-        except (OperationalError, InterfaceError) as error:
+        except DatabaseError as error:
+            if not is_outage(error):
+                raise
             logger.warning("answer waits for the database", extra={"error": type(error).__name__})
-            connection.close()
+            drop_connection()  # it may lead to a server that will take no writes any more
             if time.monotonic() > patience_ends:
                 raise
             time.sleep(_DATABASE_PAUSE_SECONDS)
@@ -106,6 +110,7 @@ def _tell(outcome: Outcome) -> None:
 
 # --- The rows ------------------------------------------------------------------------------------------------
 
+# Each claim has a lease of its own; attempts alone do not tell it from one after a retry, which counts from the start.
 # A column that an outcome does not name stays. That it was read meanwhile (dispatch.cancel) stays on record unless it
 # was sent: a retry goes by it.
 _RECORD = """
@@ -118,10 +123,12 @@ _RECORD = """
         provider_error = COALESCE(outcome.provider_error, deliveries.provider_error),
         sent_at = COALESCE(outcome.sent_at, deliveries.sent_at)
     FROM json_to_recordset(%s) AS outcome
-        (id bigint, state_then text, attempts_then smallint, state text, reason text, due_at timestamptz,
-         attempts smallint, devices jsonb, provider_id text, provider_error text, sent_at timestamptz)
+        (id bigint, state_then text, attempts_then smallint, lease_then timestamptz, state text, reason text,
+         due_at timestamptz, attempts smallint, devices jsonb, provider_id text, provider_error text,
+         sent_at timestamptz)
     WHERE deliveries.id = outcome.id AND deliveries.state = outcome.state_then
         AND deliveries.attempts = outcome.attempts_then
+        AND deliveries.lease_until IS NOT DISTINCT FROM outcome.lease_then
     RETURNING deliveries.id
 """
 
@@ -156,6 +163,7 @@ def _row(outcome: Outcome) -> Mapping[str, Any]:
         "id": delivery.id,
         "state_then": delivery.state,
         "attempts_then": delivery.attempts,
+        "lease_then": delivery.lease_until,
         "state": state,
         **_columns(outcome.change),
     }

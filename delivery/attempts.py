@@ -55,7 +55,10 @@ def attempt(channel: Channel, ids: Collection[int], transport: Callable[[], Tran
     answers = Answers(channel)
     try:
         _postpone(channel, set(ids) - asked.keys())
-        checked = recheck(channel, claimed)
+        for lost in filter(outcomes.is_lost, claimed):
+            answers.add(_loss(lost))
+            del asked[lost.id]
+        checked = recheck(channel, [entry.delivery for entry in asked.values()])
         for refused in checked.changed:
             answers.add(_refusal(refused))
             asked.pop(refused[0].id, None)
@@ -153,6 +156,12 @@ def _refusal(refused: Refused) -> Outcome:
     if decision.until is not None:
         return Outcome(delivery, Change(State.HELD, {"due_at": decision.until}), timezone.now())
     return Outcome(delivery, Change(State.SUPPRESSED, {"reason": decision.reason}), timezone.now())
+
+
+def _loss(delivery: Delivery) -> Outcome:
+    """Return that nobody tries any more. A push that one of several phones has was sent."""
+    state = State.SENT if outcomes.ACCEPTED in delivery.devices.values() else State.FAILED
+    return Outcome(delivery, Change(state, {"provider_error": outcomes.WORKER_LOST}), timezone.now())
 
 
 def _conclusion(asked: Asked) -> Outcome:

@@ -14,13 +14,15 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 from celery import current_app
 from django.conf import settings
-from django.db import connection
-from django.db.models import F, Q
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
+from delivery import recipients
 from delivery.gathering import Gathering
 from delivery.models import Delivery, State
+from delivery.recheck import decide_again
 from delivery.sqs import SqsClient
 from preferences.catalog import Channel
 from preferences.decisions import Reason
@@ -175,14 +177,40 @@ def cancel(notification_ids: Collection[str]) -> None:
 
 
 def restore(notification_ids: Collection[str]) -> None:
-    """Take `cancel` back, since they are unread again. What is too old by now is found so before it is sent."""
-    now = timezone.now()
-    cancelled = Delivery.objects.filter(notification_id__in=notification_ids, reason=Reason.ALREADY_READ)
-    cancelled.filter(state__in=_MARKED).update(reason="")
-    back = cancelled.filter(state=State.SUPPRESSED, digest=None)
-    held = Q(channel=Channel.EMAIL, attempts=0, due_at__gt=now)
-    back.filter(held).update(state=State.HELD, reason="", updated_at=now)
-    back.update(state=State.PENDING, reason="", updated_at=now)
+    """Take `cancel` back, since they are unread again. What is too old by now is found so before it is sent.
+
+    Whether a mail is held is decided anew: where it stood before it was read is not on record.
+    """
+    with transaction.atomic():
+        cancelled = Delivery.objects.filter(notification_id__in=notification_ids, reason=Reason.ALREADY_READ)
+        cancelled.filter(state__in=[*_MARKED, State.HELD]).update(reason="")
+        back = cancelled.filter(state=State.SUPPRESSED)
+        _give_back_to_digests(back)
+        alone = back.filter(digest=None)
+        _hold_again(alone.filter(channel=Channel.EMAIL))
+        alone.update(state=State.PENDING, reason="", updated_at=timezone.now())
+
+
+def _give_back_to_digests(back: QuerySet[Delivery]) -> None:
+    """Have them go out with the digest that gathered them, unless a worker has begun with it, or is done."""
+    digests = Delivery.objects.filter(id__in=back.exclude(digest=None).values("digest_id"), state=State.PENDING)
+    waiting = list(digests.select_for_update(no_key=True).values_list("id", flat=True))
+    if waiting:
+        back.filter(digest__in=waiting).update(state=State.HELD, reason="", updated_at=timezone.now())
+
+
+def _hold_again(mails: QuerySet[Delivery]) -> None:
+    """Hold those of the mails that go into a digest by now."""
+    until: dict[datetime, list[int]] = defaultdict(list)
+    now, some = timezone.now(), list(mails)
+    known = recipients.load({mail.user_id for mail in some})
+    for mail in some:
+        mail.reason = ""  # as it will be
+        decision = decide_again(Channel.EMAIL, mail, known.get(mail.user_id), now)
+        if decision.until is not None:
+            until[decision.until].append(mail.id)
+    for due_at, ids in until.items():
+        mails.filter(id__in=ids).update(state=State.HELD, reason="", due_at=due_at, updated_at=now)
 
 
 def _seconds(duration: timedelta) -> str:

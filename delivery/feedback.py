@@ -78,14 +78,14 @@ def _move(delivery_id: int, event: SesEvent) -> bool:
     if event.state is None:
         return _annotate(delivery_id, event, _ON_ITS_WAY)
     now, before = timezone.now(), _BEFORE[event.state]
-    changes = {"state": event.state, "provider_id": event.provider_id, "lease_until": None, "updated_at": now}
-    if event.note:
-        changes["provider_error"] = event.note
-    if not Delivery.objects.filter(id=delivery_id, state__in=before).update(**changes):
+    moved = {"state": event.state, "reason": "", "updated_at": now}  # it went out, even if it was read meanwhile
+    words = {"provider_error": event.note} if event.note else {}
+    mail = Delivery.objects.filter(id=delivery_id, state__in=before)
+    if not mail.update(**moved, **words, provider_id=event.provider_id, lease_until=None):
         # Whoever complains does so after the mail arrived, of which SES has told us then.
         return event.state is State.DELIVERED and _annotate(delivery_id, event, [State.DELIVERED])
     gathered = Delivery.objects.filter(digest_id=delivery_id, state__in=[State.HELD, *before])
-    gathered.update(state=event.state, updated_at=now)
+    gathered.update(**moved)
     return True
 
 

@@ -52,21 +52,19 @@ class Gathering:
         self._thread.join()
 
     def _run(self) -> None:
-        try:
-            while ids := self._next():
-                self._make(ids)
-        finally:
-            connection.close()
+        while ids := self._next():
+            self._make(ids)
 
     def _make(self, ids: Sequence[int]) -> None:
         try:
             self._call(ids)
         except DatabaseError as error:  # to note that SQS took no call; the sweeper comes without that, a little later
             logger.warning("calls lost", extra={"error": type(error).__name__, "rows": len(ids)})
-            connection.close()
         except Exception:  # of one call: the next ones must go out
             logger.exception("calls lost")
             internal_errors.count(Place.INTAKE)
+        finally:
+            connection.close()  # only calls that SQS does not take need one
 
     def _next(self) -> list[int]:
         """Wait for something to call for, and then for company; empty when there will be no more."""

@@ -15,6 +15,7 @@ from typing import Final
 from django.conf import settings
 from redis import Redis, RedisError
 
+from delivery import lane_scripts
 from preferences import redis_client, release, rollout
 from preferences.release import Ramp
 from telemetry import metrics
@@ -49,89 +50,12 @@ class Lane:
     slowed_to: float | None  # sends a second, of all lanes of the channel together; None: not slowed
 
 
-# The bucket is a hash: `tokens` at the instant `at`; `load`, grants of late, forgotten within seconds, that tell the
-# rate of a lane without a limit; `slowed`, the rate that a throttle at `slowed_at` left; `turns`, until when turns are
-# given out. All times are seconds of Redis' own clock, all rates per second; rate 0 is no limit.
-_BUCKET = """
-local limit, burst, recovery, memory = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local clock = redis.call('TIME')
-local now = clock[1] + clock[2] / 1000000
-local function read(field) return tonumber(redis.call('HGET', KEYS[1], field) or '') end
-local function write(field, value) redis.call('HSET', KEYS[1], field, string.format('%.6f', value)) end
-local function keep(answer) redis.call('PEXPIRE', KEYS[1], memory * 1000) return answer end
-local passed = math.max(0, now - (read('at') or now))
-local load = (read('load') or 0) * math.exp(-passed / burst)
-local rate, slowed = limit, read('slowed')
-if slowed then
-  local recovered = slowed * 2 ^ math.floor((now - read('slowed_at')) / recovery)
-  if limit > 0 then rate = math.min(limit, recovered) else rate = recovered end
-end
-local room = math.max(1, rate * burst)
-local tokens = math.min(room, (read('tokens') or room) + passed * rate)
-"""
-
-_GRANT = (
-    _BUCKET
-    + """
-local wanted = tonumber(ARGV[5])
-local granted = wanted
-if rate > 0 then
-  granted = math.min(wanted, math.floor(tokens))
-  write('tokens', tokens - granted)
-end
-write('load', load + granted)
-write('at', now)
-return keep(granted)
-"""
-)
-
-_SLOW_DOWN = (
-    _BUCKET
-    + """
-local one_throttle = tonumber(ARGV[5])
-if slowed and now - read('slowed_at') < one_throttle then return 0 end
-if rate == 0 then rate = load / burst end
-write('slowed', math.max(1, rate / 2))
-write('slowed_at', now)
-write('tokens', 0)
-write('load', load)
-write('at', now)
-return keep(1)
-"""
-)
-
-# Answers milliseconds.
-_TURN = (
-    _BUCKET
-    + """
-local count, longest = tonumber(ARGV[5]), tonumber(ARGV[6])
-if rate == 0 then return 0 end
-local turn = math.min(math.max(now, read('turns') or now) + count / rate, now + longest)
-write('turns', turn)
-return keep(math.ceil((turn - now) * 1000))
-"""
-)
-
-# Answers a rate, or nothing for a lane that is as fast as it was. Without a limit nobody knows how fast that is: four
-# doublings without another throttle are taken for it.
-_SLOWED = (
-    _BUCKET
-    + """
-local is_slow = slowed and (limit > 0 and rate < limit or limit == 0 and now - read('slowed_at') < 4 * recovery)
-return is_slow and string.format('%.3f', rate)
-"""
-)
-
-
-_PER_SECOND = _BUCKET + "return string.format('%.3f', load / burst)"
-
-
 def per_second(channel: str) -> float:
     """Return how many sends a second the channel had of late, about, and change nothing.
 
     Raises RedisError when Redis is away.
     """
-    return float(_redis().eval(_PER_SECOND, 1, _key(channel, "bucket"), *_bucket_values(channel)))
+    return float(_redis().eval(lane_scripts.PER_SECOND, 1, _key(channel, "bucket"), *_bucket_values(channel)))
 
 
 def look(lane: str) -> Lane:
@@ -140,7 +64,7 @@ def look(lane: str) -> Lane:
     reading = _redis().pipeline(transaction=False)
     reading.get(_key(lane, "blocked"))
     reading.pttl(_key(lane, "blocked"))
-    reading.eval(_SLOWED, 1, _key(channel, "bucket"), *_bucket_values(channel))
+    reading.eval(lane_scripts.SLOWED, 1, _key(channel, "bucket"), *_bucket_values(channel))
     closed_by, milliseconds, slowed_to = reading.execute()
     return Lane(
         name=lane,
@@ -164,14 +88,14 @@ def grant(lane: str, wanted: int) -> int:
 
     The rest has its turn after `turn`.
     """
-    granted = _ask(_GRANT, lane, wanted)
+    granted = _ask(lane_scripts.GRANT, lane, wanted)
     return wanted if granted is None else granted
 
 
 def turn(lane: str, count: int) -> timedelta:
     """Give `count` sends that were not granted their place behind all others; return how far away it is."""
     longest = LONGEST_TURN if rollout.since_release() is None else min(LONGEST_TURN, _ramp().doubling)
-    milliseconds = _ask(_TURN, lane, count, longest.total_seconds())
+    milliseconds = _ask(lane_scripts.TURN, lane, count, longest.total_seconds())
     return timedelta(milliseconds=milliseconds or 0)
 
 
@@ -185,7 +109,7 @@ def report_outage(lane: str) -> bool:
         if outages == OUTAGES_TO_CLOSE:
             logger.warning("lane closed", extra={"lane": lane})
             metrics.count(Metric.LANE_CLOSED, lane=lane)
-        _redis().set(_key(lane, "blocked"), "outage", px=PROBE)
+        _redis().set(_key(lane, "blocked"), "outage", px=PROBE, nx=True)  # a throttle's pause may be longer
     except RedisError as error:
         _log(error)
         return False
@@ -193,9 +117,9 @@ def report_outage(lane: str) -> bool:
 
 
 def report_success(lane: str) -> None:
-    """The provider answers: the lane is open, and as slow as it was."""
+    """The provider answers: the lane is open, unless it is throttled, and as slow as it was."""
     try:
-        if _redis().delete(_key(lane, "outages"), _key(lane, "blocked")):
+        if _redis().eval(lane_scripts.OPEN, 2, _key(lane, "outages"), _key(lane, "blocked")):
             logger.warning("lane open", extra={"lane": lane})
     except RedisError as error:
         _log(error)
@@ -204,7 +128,7 @@ def report_success(lane: str) -> None:
 def pause(lane: str, duration: timedelta) -> None:
     """The provider wants fewer of us: nobody sends for so long, and after it half as fast for a while."""
     metrics.count(Metric.LANE_THROTTLED, lane=lane)
-    _ask(_SLOW_DOWN, lane, ONE_THROTTLE.total_seconds())
+    _ask(lane_scripts.SLOW_DOWN, lane, ONE_THROTTLE.total_seconds())
     try:
         _redis().set(_key(lane, "blocked"), "throttled", px=min(duration, _LONGEST_PAUSE))
     except RedisError as error:

@@ -22,6 +22,8 @@ THROTTLE_PAUSE: Final = timedelta(seconds=2)
 OUTAGE_PAUSE: Final = timedelta(seconds=10)
 
 ACCEPTED: Final = "accepted"
+#: In place of a provider's code: as many workers took it as may try, and none came back with an answer.
+WORKER_LOST: Final = "worker_lost"
 _LONGEST_ID: Final = 200  # deliveries.provider_id
 
 
@@ -52,6 +54,14 @@ def conclude(
         attempts = delivery.attempts if is_own else delivery.attempts - 1
         return Change(State.PENDING, {**columns, "attempts": attempts, "due_at": now + _wait(delivery, passing, pause)})
     return Change(State.SENT if was_accepted else State.FAILED, columns)
+
+
+def is_lost(delivery: Delivery) -> bool:
+    """Whether a claimed delivery has used up its attempts without an answer to the last of them.
+
+    What kills the worker that sends it, or keeps it beyond its lease, would do so for ever.
+    """
+    return delivery.attempts > MAX_ATTEMPTS[Channel(delivery.channel)]
 
 
 def is_final(answer: str | SendFailure) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
 from delivery.signed_calls import Answer, SignedCalls
@@ -16,6 +16,12 @@ _CONNECT_SECONDS: Final = 3
 _ANSWER_SECONDS: Final = 30  # longer than the longest long poll (20 s)
 #: CreateQueue under a name that has other attributes.
 _EXISTS: Final = frozenset({"QueueNameExists", "QueueAlreadyExists"})
+
+
+class UnreadableAnswer(BotoCoreError):  # type: ignore[misc]
+    """Somebody answered, and not in the words of SQS: a proxy's page, half an answer."""
+
+    fmt = "HTTP {status} without an answer of SQS"
 
 
 class SqsClient:
@@ -40,7 +46,11 @@ class SqsClient:
         answer = self._calls.post(orjson.dumps(parameters), headers)
         if answer.status != 200:
             raise ClientError(_error(answer), operation)
-        return orjson.loads(answer.body) if answer.body else {}
+        if not answer.body:
+            return {}
+        if (content := _object(answer.body)) is None:
+            raise UnreadableAnswer(status=answer.status)
+        return content
 
     def ensure_queue(self, name: str, attributes: Mapping[str, str]) -> str:
         """Create the queue, or bring its attributes up to date; return its address."""
@@ -56,12 +66,18 @@ class SqsClient:
 
 def _error(answer: Answer) -> dict[str, Any]:
     """Return the error in the form of boto3's."""
-    try:
-        problem = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        problem = {}
-    code = problem.get("__type", "").split("#")[-1]
+    problem = _object(answer.body) or {}
+    code = str(problem.get("__type") or "").split("#")[-1]
     return {
         "Error": {"Code": code or str(answer.status), "Message": problem.get("message") or problem.get("Message", "")},
         "ResponseMetadata": {"HTTPStatusCode": answer.status},
     }
+
+
+def _object(body: bytes) -> Mapping[str, Any] | None:
+    """Return the JSON object of the body; None when it is anything else."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return content if isinstance(content, dict) else None

@@ -8,6 +8,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from delivery import attempts, digests, shutdown, sweeper
 from delivery.transports.registry import TRANSPORTS
 from preferences.catalog import Channel
+from preferences.outages import connection_given_up
 from telemetry import garbage
 
 
@@ -24,18 +25,21 @@ def stop(**_: Any) -> None:
 
 
 @shared_task(name="delivery.attempt")
+@connection_given_up()
 def attempt(channel: str, ids: list[int]) -> None:
     """Send a chunk of deliveries."""
     attempts.attempt(Channel(channel), ids, TRANSPORTS[Channel(channel)])
 
 
 @shared_task(name="delivery.sweep")
+@connection_given_up()
 def sweep() -> None:
     """Call workers for what is due."""
     sweeper.sweep()
 
 
 @shared_task(name="delivery.collect_digests")
+@connection_given_up()
 def collect_digests() -> None:
     """Make the digest mails that are due."""
     digests.collect()

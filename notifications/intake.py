@@ -25,11 +25,11 @@ from notifications import pipeline
 from notifications.event_queue import EventQueue, Received
 from notifications.in_hand import InHand, keeping_seconds
 from notifications.models import Path
-from notifications.outages import drop_connection, is_outage
 from notifications.pace import Pace
 from notifications.pipeline import Message
 from notifications.waiting_events import WaitingEvents
 from preferences import rollout
+from preferences.outages import drop_connection, is_outage
 from telemetry import internal_errors
 from telemetry.metrics import Place
 
@@ -164,9 +164,10 @@ class Intake:
         try:
             killed = rollout.current().is_killed
         except DatabaseError:
-            drop_connection()
-            self._database_is_there.clear()
-            return self._database_answers()
+            self._await_database()
+            return False
+        finally:
+            connection.close()  # receivers may be more than the pool has connections, and one of them looks a second
         if killed or self._in_hand.is_full:
             self._stopping.wait(_PAUSE_SECONDS)
             return False
@@ -264,7 +265,10 @@ class Intake:
     # --- While PostgreSQL is away ----------------------------------------------------------------------------
 
     def _await_database(self) -> None:
-        """Probe until PostgreSQL takes writes or we stop; nobody receives meanwhile."""
+        """Probe until PostgreSQL takes writes or we stop; nobody receives meanwhile.
+
+        Whoever closes the gate opens it again: the others may have nothing in hand, and wait for that.
+        """
         self._database_is_there.clear()
         drop_connection()
         while not self._database_answers() and not self._stopping.is_set():
@@ -297,6 +301,8 @@ class Intake:
                 _warn(error, messages=len(due))
             else:
                 self._in_hand.kept(due)
+            finally:
+                connection.close()  # it is long until the next time
 
 
 def _warn(error: Exception, *, messages: int) -> None:

@@ -25,11 +25,11 @@ from notifications.batch_metrics import BatchMetrics, Tally, tally, tally_malfor
 from notifications.events import Event, Rejected, read_message
 from notifications.inbox import Item
 from notifications.models import Path, Rejection
-from notifications.outages import is_outage
 from notifications.records import IdCollision
 from notifications.verdicts import Address, NewNotification, Recorded, Verdict
 from preferences import people
 from preferences.decisions import decide
+from preferences.outages import is_outage
 from preferences.people import Person
 
 #: Recipients that are decided, stored and rung at a time, so that memory does not grow with an event's recipients.

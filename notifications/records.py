@@ -111,6 +111,8 @@ def store_notifications(notifications: Sequence[NewNotification]) -> list[tuple[
 
     Raises IdCollision when an id is taken by something else than the same notification.
     """
+    if doubled := len(notifications) - len({notification.id for notification in notifications}):
+        raise IdCollision(f"{doubled} notification ids are taken in this batch")
     stored_at = dict(_run(_STORE_NOTIFICATIONS, [notification.as_row() for notification in notifications]))
     refused = [notification for notification in notifications if notification.id not in stored_at]
     # The others are repeats: of events that the ledger no longer knows, or that a backfill brought in.

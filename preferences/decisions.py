@@ -38,7 +38,7 @@ class Reason(StrEnum):
     INACTIVE_USER = "inactive_user"  # the account is closed
     NO_EMAIL_ADDRESS = "no_email_address"
     ADDRESS_SUPPRESSED = "address_suppressed"  # bounced for good, or complained
-    NO_PUSH_TOKEN = "no_push_token"  # noqa: S105 - no device is registered
+    NO_PUSH_TOKEN = "no_push_token"  # nosec B105 # noqa: S105 - no device is registered
     STALE = "stale"  # too old to be worth an interruption
     ALREADY_READ = "already_read"  # read in the bell before it was sent
     UNKNOWN_TYPE = "unknown_type"  # the catalogue dropped the type while it waited

@@ -14,7 +14,7 @@ def parse(text: object) -> UUID | None:
     """Return the id that `text` writes, or None when it is no user id."""
     if not isinstance(text, str) or _FORMS.fullmatch(text) is None:
         return None
-    return UUID(text.removeprefix("usr_"))
+    return UUID(text.lower().removeprefix("usr_"))
 
 
 def show(user_id: UUID) -> str:

@@ -19,11 +19,11 @@ from notifications.auditing.findings import Account, Damage, Finding
 from notifications.auditing.rows import Rows, read_rows
 from notifications.events import Event, InvalidEvent, read_event
 from notifications.models import ReceivedEvent
-from notifications.outages import is_outage
 from notifications.pipeline import Written
 from notifications.verdicts import Address, Recorded, Verdict
 from preferences.catalog import Channel
 from preferences.decisions import Decision, Decisions, Outcome, Reason
+from preferences.outages import is_outage
 
 logger = logging.getLogger(__name__)
 

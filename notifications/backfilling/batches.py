@@ -17,7 +17,7 @@ from django.db import transaction
 from notifications.backfilling import runs as backfill_runs
 from notifications.backfilling.files import MAX_LINE_BYTES, BackfillFile, Line, read_lines
 from notifications.models import Backfill, Rejection
-from notifications.outages import is_outage
+from preferences.outages import is_outage
 
 logger = logging.getLogger(__name__)
 

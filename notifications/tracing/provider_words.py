@@ -17,10 +17,12 @@ _SES_SET_UP: Final = "our mail provider is not set up for us"
 _PUSH_IN_TROUBLE: Final = "the push service does not let us in"
 _PUSH_BUSY: Final = "the push service takes no more from us for the moment"
 _PUSH_SET_UP: Final = "pushes are not set up here as they should be"
+_LOST: Final = "each try broke off on our side, without an answer"
 _APP_GONE: Final = "the app is no longer on the phone, or was installed anew"
 
 _MAIL: Final[Mapping[str, str]] = {
     "template_error": "its text could not be made",
+    "worker_lost": _LOST,
     "invalid_address": "their address is none that mail can be sent to",
     "MessageRejected": "our mail provider would not send it",
     "InvalidParameterValue": "our mail provider would not send it to this address",
@@ -38,6 +40,7 @@ _MAIL: Final[Mapping[str, str]] = {
     "MailFromDomainNotVerifiedException": _SES_SET_UP,
 }
 _PUSH: Final[Mapping[str, str]] = {
+    "worker_lost": _LOST,
     "UNREGISTERED": _APP_GONE,
     "Unregistered": _APP_GONE,
     "BadDeviceToken": "Apple knows no such phone",

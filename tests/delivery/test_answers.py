@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -10,10 +11,12 @@ from delivery import answers
 from delivery.answers import Answers, Outcome
 from delivery.models import Delivery, State
 from delivery.outcomes import Change
+from devstack.waiting import wait_until
 from preferences.catalog import Channel
 from preferences.decisions import Reason
 from preferences.models import User
 from tests.delivery.rows import delivery, states
+from tests.notifications.test_intake import defaults
 
 pytestmark = pytest.mark.django_db
 SENT = Change(State.SENT, {"provider_id": "theirs"})
@@ -150,3 +153,24 @@ def test_an_item_that_is_not_wanted_keeps_its_own_end_beside_its_digest(alice):
 def test_with_nothing_to_record_nothing_is_asked(django_assert_num_queries):
     with django_assert_num_queries(0):
         Answers(Channel.PUSH).flush()
+
+
+# --- While nobody takes writes -------------------------------------------------------------------------------
+
+
+def recorded_elsewhere(one: Outcome) -> None:
+    try:
+        recorded(one)
+    finally:
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_waits_for_a_server_that_takes_no_writes_and_nobody_sends_again(alice, caplog):
+    row = sending(alice)
+    with ThreadPoolExecutor(1) as thread:
+        with defaults("default_transaction_read_only = on"):  # a replica that is to be promoted
+            recording = thread.submit(recorded_elsewhere, outcome(row))
+            assert wait_until(lambda: "answer waits" in caplog.text or recording.done(), seconds=60)
+        recording.result(timeout=60)
+    assert states(row) == [State.SENT]

@@ -87,6 +87,21 @@ def test_attempts_of_its_own_come_to_an_end(alice):
     assert states(mail) == [State.FAILED]
 
 
+def test_what_every_worker_died_of_comes_to_an_end_too_and_alone(alice, provider):
+    poison, mail = delivery(alice, attempts=outcomes.MAX_ATTEMPTS[Channel.EMAIL]), delivery(alice)
+    attempt(provider, poison, mail)
+    assert provider.sent == [mail.id]
+    poison.refresh_from_db()
+    assert (poison.state, poison.provider_error) == (State.FAILED, outcomes.WORKER_LOST)
+
+
+def test_a_digest_that_every_worker_died_of_takes_along_what_it_gathers(alice, provider):
+    digest = delivery(alice, type="digest", attempts=outcomes.MAX_ATTEMPTS[Channel.EMAIL])
+    item = delivery(alice, state=State.HELD, digest=digest)
+    attempt(provider, digest)
+    assert states(digest, item) == [State.FAILED, State.FAILED]
+
+
 def test_a_throttle_pauses_the_lane_and_uses_up_no_attempt(alice):
     bad, later = delivery(alice, title="bad"), delivery(alice)
     provider = Provider(bad=Throttled("Throttling", retry_after=timedelta(seconds=30)))
@@ -179,6 +194,20 @@ def test_an_answer_that_comes_after_the_lease_changes_nothing(alice):
     assert (mail.state, mail.provider_id) == (State.SENT, "theirs")
 
 
+def test_nor_does_one_that_comes_while_the_row_is_claimed_anew_after_a_retry_that_counts_from_the_start(alice):
+    mail = delivery(alice)
+    begun_anew = {"attempts": 1, "lease_until": timezone.now() + timedelta(hours=1)}
+
+    class Slow(Provider):
+        def send(self, chunk):
+            for outgoing in chunk:
+                Delivery.objects.filter(id=mail.id).update(**begun_anew)
+                yield Result(outgoing, ProviderDown("ServiceUnavailable"))
+
+    attempt(Slow(), mail)
+    assert Delivery.objects.filter(id=mail.id, state=State.SENDING, **begun_anew).exists()
+
+
 def test_the_kill_switch_keeps_everything_pending(alice, provider):
     mail = delivery(alice)
     Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": True})
@@ -253,6 +282,7 @@ def restart(monkeypatch):
 
     monkeypatch.setattr(answers, "_DATABASE_PAUSE_SECONDS", 0)
     monkeypatch.setattr(connection, "close", lambda: None)  # the test's transaction lies on it
+    monkeypatch.setattr(answers, "drop_connection", lambda: None)
     return during
 
 
@@ -428,9 +458,10 @@ def test_what_is_read_in_a_workers_hand_keeps_its_mark_unless_it_went_out(alice,
     assert (mail.state, mail.reason) == (state, reason)
 
 
-def test_what_is_unread_again_goes_out_after_all(alice, provider):
+def test_what_is_unread_again_goes_out_after_all(alice, bob, provider):
+    people.store_choices(bob.id, Choices(email_digest=DigestFrequency.HOURLY))
     soon = timezone.now() + timedelta(hours=1)
-    mail, held = delivery(alice), delivery(alice, state=State.HELD, due_at=soon)
+    mail, held = delivery(alice), delivery(bob, state=State.HELD, due_at=soon)
     ids = [mail.notification_id, held.notification_id]
     dispatch.cancel(ids)
     dispatch.restore(ids)
@@ -464,7 +495,7 @@ def test_an_answer_outlives_a_moment_without_postgresql(alice, provider, monkeyp
 
     monkeypatch.setattr(answers, "_write", fail_twice)
     monkeypatch.setattr(answers, "_DATABASE_PAUSE_SECONDS", 0)
-    monkeypatch.setattr(connection, "close", lambda: None)
+    monkeypatch.setattr(answers, "drop_connection", lambda: None)  # the test's transaction lies on it
     attempt(provider, mail)
     assert states(mail) == [State.SENT]
     assert provider.sent == [mail.id]

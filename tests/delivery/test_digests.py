@@ -1,18 +1,23 @@
 from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
 
 import pytest
 import time_machine
 from django.utils import timezone
 from waffle.models import Switch
 
-from delivery import attempts, digests, dispatch
+from delivery import attempts, delivery_metrics, digests, dispatch, recipients, shutdown
+from delivery.dispatch import Due
 from delivery.models import DIGEST, Delivery, State
+from delivery.recheck import decide_again
 from preferences import people, rollout
 from preferences.catalog import Channel
 from preferences.choices import Choices
 from preferences.decisions import Reason
 from preferences.digest_periods import DigestFrequency
 from preferences.models import User
+from telemetry import metrics
+from telemetry.metrics import Metric
 from tests.delivery.rows import delivery, states
 from tests.delivery.test_attempts import Provider
 
@@ -30,6 +35,19 @@ def woken(monkeypatch) -> list[int]:
 @pytest.fixture(autouse=True)
 def _daily(alice, bob):
     User.objects.update(notification_preferences={"email_digest": "daily"})
+
+
+@pytest.fixture
+def decided_again(monkeypatch) -> list[Delivery]:
+    """What was decided about again."""
+    found: list[Delivery] = []
+
+    def note(channel, delivery, recipient, now):
+        found.append(delivery)
+        return decide_again(channel, delivery, recipient, now)
+
+    monkeypatch.setattr(digests, "decide_again", note)
+    return found
 
 
 def held(user, *, for_hours=-1, **changes) -> Delivery:
@@ -68,6 +86,25 @@ def test_what_is_stored_after_its_digest_was_made_waits_for_the_next(alice):
     assert digests.collect() == 0
     late.refresh_from_db()
     assert late.due_at > timezone.now()
+
+
+def test_nothing_but_what_is_late_for_its_digest_is_decided_about_again(alice, decided_again):
+    first, _sent, _later = held(alice), delivery(alice, state=State.SENT), held(alice, for_hours=1)
+    digests.collect()
+    late = delivery(alice, state=State.HELD, due_at=first.due_at)
+    digests.collect()
+    assert decided_again == [late]
+
+
+def test_what_one_user_is_late_with_moves_nothing_of_another(alice, bob, monkeypatch):
+    monkeypatch.setattr(digests, "_USERS", 1)
+    early, other = sorted([alice, bob], key=lambda user: user.id)  # as digests are made
+    first = held(early)
+    digests.collect()
+    item = held(other)
+    delivery(early, state=State.HELD, due_at=first.due_at)
+    assert digests.collect() == 1
+    assert set(made()[-1].items.all()) == {item}
 
 
 def test_a_digest_that_is_sent_settles_what_it_gathers(alice):
@@ -172,3 +209,124 @@ def test_what_comes_due_under_the_kill_switch_goes_into_one_mail_after_its_relea
 def turn_kill_switch(*, on: bool) -> None:
     Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": on})
     rollout.forget()
+
+
+def test_a_worker_that_is_to_stop_makes_no_more(alice, monkeypatch):
+    item = held(alice)
+    monkeypatch.setattr(shutdown, "has_begun", lambda: True)
+    assert digests.collect() == 0
+    assert states(item) == [State.HELD]
+
+
+# --- Many at once --------------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_into_one_transaction_is_made_in_the_next(alice, bob, monkeypatch):
+    monkeypatch.setattr(digests, "_USERS", 1)
+    calls = []
+    monkeypatch.setattr(dispatch, "wake", calls.append)
+    held(alice), held(bob)
+    assert digests.collect() == 2
+    assert calls == [[Due(digest.id, Channel.EMAIL)] for digest in made()]
+
+
+def test_each_is_looked_at_once_however_many_are_looked_at_in_one_go(alice, decided_again, monkeypatch):
+    monkeypatch.setattr(digests, "_ITEMS", 1)
+    items = [held(alice, for_hours=100, id=number) for number in (1, 2, 3)]
+    people.store_choices(alice.id, Choices(email_digest=DigestFrequency.WEEKLY))
+    digests.reconsider()
+    assert decided_again == items
+
+
+def test_nothing_is_made_for_those_of_whom_nothing_is_held(alice, bob, monkeypatch):
+    held(alice), delivery(bob, state=State.SENT)
+    assert digests.collect() == 1
+    monkeypatch.setattr(digests, "_make", lambda periods: pytest.fail(f"{periods} are over"))
+    assert digests.collect() == 0
+
+
+def test_what_comes_due_this_very_moment_is_due(alice):
+    with time_machine.travel(datetime(2026, 3, 4, 9, tzinfo=UTC), tick=False):
+        held(alice, for_hours=0)
+        assert digests.collect() == 1
+
+
+def test_a_user_and_a_period_make_the_same_id_in_every_process_and_every_release():
+    period = digests.Period(UUID(int=1), datetime(2026, 3, 5, 9, tzinfo=UTC))
+    assert period.notification_id == "dig_PZekc7i9sRQfAj-n"
+
+
+# --- Changed choices -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("choices", [Choices(email_digest=DigestFrequency.WEEKLY), Choices()])
+def test_what_was_moved_is_not_looked_at_again(alice, decided_again, choices):
+    item = held(alice, for_hours=1)
+    people.store_choices(alice.id, choices)
+    User.objects.update(preferences_changed_at=timezone.now())  # without the overlap
+    digests.reconsider()
+    digests.reconsider()
+    assert decided_again == [item]
+
+
+def test_what_was_sent_or_is_in_a_digest_is_not_decided_about_again(alice, decided_again):
+    held(alice), delivery(alice, state=State.SENT)
+    digests.collect()
+    people.store_choices(alice.id, Choices(email_digest=DigestFrequency.NEVER))
+    digests.reconsider()
+    assert decided_again == []
+
+
+@pytest.mark.parametrize(("days", "is_found"), [(7, True), (9, False)])
+def test_choices_are_looked_for_as_long_as_beat_may_have_been_down(alice, decided_again, days, is_found):
+    held(alice, for_hours=1, updated_at=timezone.now() - timedelta(days=30))
+    User.objects.update(preferences_changed_at=timezone.now() - timedelta(days=days))
+    digests.reconsider()
+    assert bool(decided_again) == is_found
+
+
+def test_what_is_taken_out_of_a_digest_is_counted_and_dated(alice, monkeypatch):
+    counted = []
+    monkeypatch.setattr(delivery_metrics, "suppressed", lambda *what: counted.append(what))
+    item = held(alice, for_hours=1)
+    people.store_choices(alice.id, Choices(email_digest=DigestFrequency.NEVER))
+    digests.reconsider()
+    assert counted == [(item, Reason.DIGEST_NEVER)]
+    assert Delivery.objects.get().updated_at > item.updated_at
+
+
+def test_digests_are_counted(alice, bob, monkeypatch):
+    counted = []
+    monkeypatch.setattr(metrics, "count", lambda *what, **_: counted.append(what))
+    held(alice), held(bob)
+    digests.collect()
+    assert counted == [(Metric.DIGESTS_MADE, 2)]
+
+
+@pytest.mark.parametrize("choices", [Choices(email_digest=DigestFrequency.NEVER), Choices()])
+def test_what_is_read_while_it_is_looked_at_stays_read(alice, monkeypatch, choices):
+    item = held(alice, for_hours=1)
+    people.store_choices(alice.id, choices)
+    meanwhile(monkeypatch, lambda: dispatch.cancel([item.notification_id]))
+    digests.reconsider()
+    left = Delivery.objects.get()
+    assert (left.state, left.reason, left.due_at) == (State.SUPPRESSED, Reason.ALREADY_READ, item.due_at)
+
+
+def test_what_a_digest_takes_while_it_is_looked_at_stays_in_it(alice, monkeypatch):
+    item, digest = held(alice, for_hours=1), delivery(alice, type=DIGEST)
+    people.store_choices(alice.id, Choices(email_digest=DigestFrequency.NEVER))
+    meanwhile(monkeypatch, lambda: Delivery.objects.filter(id=item.id).update(digest=digest))
+    digests.reconsider()
+    assert states(item) == [State.HELD]
+
+
+def meanwhile(monkeypatch, happens) -> None:
+    """Have something happen between the look at what is held and the decision about it."""
+
+    def load(user_ids):
+        happens()
+        return known(user_ids)
+
+    known = recipients.load
+    monkeypatch.setattr(digests.recipients, "load", load)

@@ -15,6 +15,7 @@ from delivery.attempts import attempt
 from delivery.models import DIGEST, SesMessage, State, SuppressedAddress
 from delivery.transports.contract import Result
 from preferences.catalog import Channel
+from preferences.decisions import Reason
 from tests.delivery import sns
 from tests.delivery.rows import delivery, states
 from tests.delivery.sns import (
@@ -193,7 +194,9 @@ def test_the_address_is_recognised_however_ses_writes_it(sent, alice, written, s
     assert suppressions.of([alice.id]) == {alice.id}
 
 
-@pytest.mark.parametrize("address", ["", "nobody", "a@b\x00c", "<>", "a" * 300 + "@example.com", None, 5, ["a@b.c"]])
+@pytest.mark.parametrize(
+    "address", ["", "nobody", "a@b\x00c", "<>", "a" * 300 + "@example.com", "(" * 900, None, 5, ["a@b.c"]]
+)
 def test_what_a_foreign_server_calls_an_address_and_is_none_suppresses_nobody(sent, address):
     assert post(message(event("Bounce", delivery_id=sent.id, **bounce(address)))) == OK
     assert (states(sent), suppressed()) == ([State.BOUNCED], set())
@@ -214,6 +217,12 @@ def test_what_was_never_sent_is_not_delivered(alice, state):
     row = delivery(alice, state=state)
     post(message(event("Delivery", delivery_id=row.id, **DELIVERED)))
     assert states(row) == [state]
+
+
+def test_what_was_read_while_a_worker_that_died_had_it_is_not_left_out_for_that_once_ses_reports_on_it(alice):
+    mail = delivery(alice, reason=Reason.ALREADY_READ, attempts=1)
+    post(message(event("Delivery", delivery_id=mail.id, **DELIVERED)))
+    assert (the(mail).state, mail.reason) == (State.DELIVERED, "")
 
 
 def test_a_late_delivered_does_not_undo_a_bounce(sent):

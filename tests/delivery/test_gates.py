@@ -77,6 +77,18 @@ def test_what_had_left_before_a_throttle_does_not_end_the_providers_pause(gate):
     assert lanes.is_blocked(LANE)
 
 
+def test_what_others_had_sent_before_a_throttle_does_not_end_it_either(gate):
+    hear(Gate(LANE), Throttled("slow down", retry_after=timedelta(minutes=1)))
+    hear(gate, "taken")
+    assert lanes.is_blocked(LANE)
+
+
+def test_an_outage_in_the_midst_of_a_throttle_does_not_shorten_it(gate):
+    hear(Gate(LANE), Throttled("slow down", retry_after=timedelta(minutes=1)))
+    hear(gate, *[DOWN] * lanes.OUTAGES_TO_CLOSE, "taken")
+    assert lanes.look(LANE).closed_for > lanes.PROBE
+
+
 def test_a_success_between_outages_is_told_at_once_so_that_they_are_not_in_a_row(gate):
     hear(gate, *[DOWN, "taken"] * lanes.OUTAGES_TO_CLOSE)
     assert gate.lets_pass()

@@ -189,10 +189,21 @@ def test_a_throttle_opens_no_circuit():
 
 def test_a_success_opens_the_lane_and_leaves_it_slow(limit, valkey):
     limit(10)
-    lanes.pause(EMAIL, timedelta(minutes=1))
+    lanes.pause(EMAIL, NO_TIME)
+    assert wait_until(lambda: not lanes.is_blocked(EMAIL), seconds=10)
+    for _ in range(lanes.OUTAGES_TO_CLOSE):
+        lanes.report_outage(EMAIL)
+    assert lanes.is_blocked(EMAIL)
     lanes.report_success(EMAIL)
     assert not lanes.is_blocked(EMAIL)
     assert slowed_rate(valkey) == 5
+
+
+def test_a_clock_of_redis_that_goes_back_leaves_a_slow_lane_as_slow_as_it_was(limit, valkey):
+    limit(100)
+    lanes.pause(EMAIL, NO_TIME)
+    valkey.hincrbyfloat("lane:email:bucket", "slowed_at", 3600)  # a failover to a server an hour behind
+    assert lanes.look(EMAIL).slowed_to == 50
 
 
 # --- Redis away ------------------------------------------------------------------------------------------------------

@@ -97,17 +97,19 @@ async def test_memory_is_bounded(written, monkeypatch):
 
 
 async def test_a_batch_that_cannot_be_written_is_dropped_and_the_next_is_tried(written, monkeypatch, caplog):
+    loop, has_failed = asyncio.get_running_loop(), asyncio.Event()
+
     def fail(_) -> None:
         monkeypatch.setattr(displays, "record", written.append)
+        loop.call_soon_threadsafe(has_failed.set)
         raise OperationalError
 
     monkeypatch.setattr(displays, "record", fail)
     gathered = Displays()
     gathered.note(uuid4(), "ntf_1")
     with caplog.at_level(logging.WARNING):
-        while gathered._shown:
-            await asyncio.sleep(0)
-    gathered.note(uuid4(), "ntf_2")
-    await gathered._task
+        await has_failed.wait()
+        gathered.note(uuid4(), "ntf_2")
+        await gathered._task
     assert [id_ for batch in written for _, id_ in batch] == ["ntf_2"]
     assert "displays dropped" in caplog.text

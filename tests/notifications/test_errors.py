@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 
@@ -137,6 +137,12 @@ def test_without_the_database_a_call_is_unavailable(alice, monkeypatch):
     answer = Caller(alice).get()
     assert refusal(answer) == (503, "UNAVAILABLE")
     assert b"192.0.2.1" not in answer.content
+
+
+def test_while_no_server_takes_writes_a_call_that_writes_is_unavailable(alice):
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")  # as on a replica that is to be promoted
+    assert refusal(Caller(alice).put(PREFERENCES, {})) == (503, "UNAVAILABLE")
 
 
 def test_without_a_way_to_check_tokens_nobody_comes_in(alice, settings):

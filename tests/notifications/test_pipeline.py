@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection
+from django.db.models import JSONField, Value
 from django.utils import timezone
 
 from delivery.transports import bell
-from notifications import inbox, pipeline
+from notifications import ids, inbox, pipeline
 from notifications.models import Decision, Notification, Path, ReceivedEvent, RejectedEvent, Rejection
 from preferences import rollout
 from preferences.models import User
@@ -244,3 +245,20 @@ def test_nothing_fails_when_redis_is_away(alice, servers):
     servers.valkey.stop()
     process(event_for(alice))
     assert Notification.objects.count() == 1
+
+
+# --- What must harm nothing beside it ------------------------------------------------------------------------
+
+
+def test_two_events_of_a_batch_whose_ids_collide_are_told_apart(alice, monkeypatch):
+    monkeypatch.setattr(ids, "for_event", lambda **_: lambda _: "ntf_0000000000000000")
+    process(event_for(alice, id="1"), event_for(alice, id="2", type="mentioned"))
+    assert Notification.objects.count() == ReceivedEvent.objects.count() == 1
+    assert RejectedEvent.objects.get().reason == Rejection.ID_COLLISION
+
+
+@pytest.mark.parametrize("stored", [[], [{"email_digest": "daily"}], "daily", 7, None])
+def test_preferences_that_are_none_count_as_none_and_keep_nobody_from_an_event(alice, bob, stored):
+    User.objects.filter(id=alice.id).update(notification_preferences=Value(stored, JSONField()))
+    assert process(event_for(alice, bob)) == []
+    assert Notification.objects.count() == 2

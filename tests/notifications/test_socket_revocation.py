@@ -1,11 +1,11 @@
 """Open sockets and the Auth Service's word on their tokens, in a web process that asks it."""
 
-import asyncio
 import contextlib
 import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from redis import Redis
 from websockets.exceptions import ConnectionClosed
 
 from devstack.ports import free_port, http_status
-from devstack.waiting import wait_until
+from devstack.waiting import wait_on_loop, wait_until
 from notifications.socket_revocation import RevocationWatch
 from preferences.api_access import FAILED_AUTHENTICATION
 from preferences.authentication import issue_token
@@ -23,7 +23,7 @@ from tests.bells import Bell, open_bell_with
 from tests.conftest import Web, running_process
 
 LIFE = 1.0  # of an answer, in seconds
-PATIENCE = 10.0
+PATIENCE = 30.0
 FAILURES = f"rate:{FAILED_AUTHENTICATION.call}:127.0.0.1"
 
 
@@ -85,6 +85,13 @@ def close_code(bell: Bell) -> int:
     return end.value.rcvd.code
 
 
+def is_let_in(bell: Bell) -> bool:
+    with contextlib.suppress(ConnectionClosed):
+        bell.hear("hello")
+        return bell.hears_nothing()
+    return False
+
+
 def outlives_answers(bell: Bell, service: AuthService, token: str) -> bool:
     """Whether the socket is open after its token was asked about again, and again."""
     known = service.asked_about(token)
@@ -103,11 +110,11 @@ def test_a_socket_stays_open_while_its_token_is_active(greeted, service, alice):
 def test_a_socket_closes_with_4401_when_its_token_is_revoked(greeted, service, alice, charlie):
     revoked, other = service.issue(alice), service.issue(charlie)
     bell, stays = greeted(revoked), greeted(other)
-    began = time.monotonic()
+    asked = service.asked_about(revoked)
     service.revoke(revoked)
 
     assert close_code(bell) == 4401
-    assert time.monotonic() - began < LIFE + 3
+    assert service.asked_about(revoked) <= asked + 2  # one question may have been under way
     assert stays.hears_nothing()
 
 
@@ -143,7 +150,9 @@ def test_guesses_beyond_the_limit_cost_no_question_and_known_tokens_pass(greeted
     asked = len(service.questions)
     assert {close_code(open_bell(f"at-made-up-{number}")) for number in range(60, 65)} == {1013}
     assert not [entry for entry in service.questions[asked:] if entry["token"] != [known]]
-    assert greeted(known).hears_nothing()
+    assert wait_until(
+        lambda: is_let_in(open_bell(known)), seconds=PATIENCE
+    )  # once it is known again, should it be late
 
 
 def test_a_signed_token_opens_no_socket_there(open_bell, alice):
@@ -177,13 +186,14 @@ def test_what_was_revoked_during_an_outage_is_closed_after_it(greeted, service, 
 
 def test_a_slow_auth_service_holds_no_open_bell_up(greeted, open_bell, service, alice, charlie):
     bell = greeted(service.issue(alice))
-    service.answers_after = 0.25
+    service.answers_after = 4  # longer than all the rest of this test takes, and within the timeout of a question
     tokens = [service.issue(charlie) for _ in range(20)]
     waiting = [open_bell(token) for token in tokens]
 
     bell.say({"type": "resume", "after": "ntf_0000000000000000"})
     bell.hear("missed")
     assert not all(map(service.asked_about, tokens))  # they wait, four at a time, and the bell did not wait behind them
+    service.heal()
     for newcomer in waiting:
         newcomer.hear("hello", seconds=PATIENCE)
 
@@ -233,6 +243,7 @@ def asked(settings) -> Iterator[AuthService]:
         settings.AUTH_INTROSPECTION_URL = service.url
         settings.AUTH_INTROSPECTION_CLIENT_ID = CLIENT_ID
         settings.AUTH_INTROSPECTION_CLIENT_SECRET = CLIENT_SECRET
+        settings.AUTH_INTROSPECTION_CONNECT_TIMEOUT = settings.AUTH_INTROSPECTION_READ_TIMEOUT = timedelta(seconds=10)
         yield service
 
 
@@ -244,9 +255,13 @@ async def look_at(*sockets: Socket) -> None:
     """Look every few milliseconds, as the watch does every second, until its first round is over."""
     watch = RevocationWatch()
     watch.look(sockets)
-    while not is_over(watch):
-        watch.look(sockets)
-        await asyncio.sleep(0.005)
+
+    def look_again() -> bool:
+        if not is_over(watch):
+            watch.look(sockets)
+        return is_over(watch)
+
+    assert await wait_on_loop(look_again, seconds=60)
 
 
 async def test_a_crowd_is_asked_about_a_few_at_a_time(asked):
@@ -277,8 +292,7 @@ async def test_only_those_are_asked_about_whose_answers_ended_before_their_token
 async def test_what_goes_wrong_in_a_round_is_raised_by_the_next_look(asked):
     watch = RevocationWatch()
     watch.look([Socket(7)])  # no token at all
-    while not is_over(watch):
-        await asyncio.sleep(0.005)
+    assert await wait_on_loop(lambda: is_over(watch), seconds=30)
     with pytest.raises(ExceptionGroup):
         watch.look([])
     watch.look([])

@@ -1,3 +1,4 @@
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -159,9 +160,18 @@ def test_apns_may_take_one_push_at_a_time(apns, settings):
 
 def test_large_pushes_wait_for_the_window(apns):
     send(iphone())
-    apns_loop().call_soon_threadsafe(time.sleep, 0.3)  # else they begin one by one
-    answers = send(*[iphone(body="x" * 4000) for _ in range(100)])
+    many_wait, pushes = threading.Event(), [iphone(body="x" * 4000) for _ in range(100)]
+
+    def handed_over():
+        for number, each in enumerate(pushes):
+            if number == 30:
+                many_wait.set()
+            yield each
+
+    apns_loop().call_soon_threadsafe(many_wait.wait, 60)  # else they begin one by one
+    answers = [result.answer for result in send_all(ApnsTransport(), handed_over())]
     assert all(isinstance(answer, str) for answer in answers)
+    assert len(answers) == 100
     assert len({arrived["connection"] for arrived in apns.shown()}) == 1
 
 

@@ -1,5 +1,7 @@
 """Whose fault an error of PostgreSQL is: an event's, or that of the moment."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -24,3 +26,17 @@ def drop_connection() -> None:
     if connection.connection is not None:
         connection.connection.close()
     connection.close()
+
+
+@contextmanager
+def connection_given_up() -> Iterator[None]:
+    """Have whatever comes after an outage begin with a new connection.
+
+    The pool takes one back that answers, even when it leads to a server that takes no writes any more.
+    """
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        if is_outage(error):
+            drop_connection()
+        raise

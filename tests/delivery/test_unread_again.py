@@ -1,0 +1,73 @@
+"""What was read before it went out, and is unread again."""
+
+import pytest
+
+from delivery import attempts, dispatch
+from delivery.errors import ProviderDown
+from delivery.models import DIGEST, Delivery, State
+from delivery.transports.contract import Result
+from preferences import people
+from preferences.catalog import Channel
+from preferences.choices import Choices
+from preferences.decisions import Reason
+from preferences.digest_periods import DigestFrequency
+from tests.delivery.rows import delivery, states
+
+pytestmark = pytest.mark.django_db
+
+
+def choose(user, frequency: DigestFrequency) -> None:
+    people.store_choices(user.id, Choices(email_digest=frequency))
+
+
+def read_and_unread(*mails: Delivery) -> None:
+    ids = [mail.notification_id for mail in mails]
+    dispatch.cancel(ids)
+    dispatch.restore(ids)
+
+
+class Away:
+    """A provider that is."""
+
+    def send(self, chunk):
+        for outgoing in chunk:
+            yield Result(outgoing, ProviderDown("Away"))
+
+
+def test_a_mail_that_waits_for_its_provider_does_not_turn_into_a_digest(alice):
+    mail = delivery(alice)
+    attempts.attempt(Channel.EMAIL, [mail.id], Away)
+    read_and_unread(mail)
+    assert states(mail) == [State.PENDING]
+
+
+def test_a_mail_that_was_put_off_to_a_digest_comes_with_that_and_not_with_the_next(alice):
+    mail = delivery(alice)
+    choose(alice, DigestFrequency.HOURLY)
+    attempts.attempt(Channel.EMAIL, [mail.id], Away)
+    mail.refresh_from_db()
+    read_and_unread(mail)
+    assert Delivery.objects.filter(id=mail.id, state=State.HELD, due_at=mail.due_at).exists()
+
+
+def test_what_a_digest_has_gathered_that_nobody_has_begun_with_goes_out_with_it(alice):
+    item = delivery(alice, state=State.HELD, digest=delivery(alice, type=DIGEST))
+    read_and_unread(item)
+    item.refresh_from_db()
+    assert (item.state, item.reason) == (State.HELD, "")
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.SENT])
+def test_what_went_out_without_it_does_not_get_it_back(alice, state):
+    digest = delivery(alice, type=DIGEST, state=state)
+    item = delivery(alice, state=State.HELD, digest=digest)
+    read_and_unread(item)
+    assert states(item) == [State.SUPPRESSED]
+
+
+def test_what_was_read_while_its_digest_had_failed_is_in_it_when_that_is_tried_once_more(alice):
+    digest = delivery(alice, type=DIGEST)
+    item = delivery(alice, state=State.HELD, digest=digest, reason=Reason.ALREADY_READ)
+    dispatch.restore([item.notification_id])
+    item.refresh_from_db()
+    assert (item.state, item.reason) == (State.HELD, "")
