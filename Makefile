@@ -39,9 +39,9 @@ test: $(INSTALLED) ## run the tests (ARGS="-k bell -x" goes to pytest, WORKERS=0
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(INSTALLED) ## take the pictures of the bell in docs/screenshots anew
+screenshots: $(INSTALLED) ## take the pictures of the bell and the demo in docs/screenshots anew
 	@$(BIN)/python -m devstack.chromium
-	$(BIN)/python -m pytest --quiet tests/browser/screenshots.py
+	$(BIN)/python -m pytest --quiet tests/browser/screenshots.py tests/browser/demo_screenshots.py
 
 .PHONY: lint
 lint: $(INSTALLED) ## check style, types and the direction of imports
@@ -66,6 +66,11 @@ load: $(INSTALLED) ## load everything steadily and account for every event (RATE
 drills: $(INSTALLED) ## break things under load and account for every event (ARGS="sqs --seconds 30" for one of them)
 	@$(BIN)/python -m drills $(ARGS)
 
+.PHONY: soak
+soak: SECONDS = 3600
+soak: $(INSTALLED) ## break everything by chance, for an hour, and account for every event (SECONDS=3600 SEED=7)
+	@$(BIN)/python -m drills storm --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: bench-sockets
 bench-sockets: $(INSTALLED) ## measure 10,000 open sockets in one web process (ARGS=--quick for 500)
 	$(BIN)/python -m benchmarks.sockets $(ARGS)
@@ -88,6 +93,18 @@ $(AUDIT_INSTALLED): requirements-audit.txt $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
 	@touch $@
 
+# What needs no network comes first. OSV is told names and versions; without it nothing is called clean.
+.PHONY: audit
+audit: $(AUDIT_INSTALLED) ## look for weak code, weak settings and packages with known vulnerabilities
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
+	@SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
+		$(BIN)/dotenv --file .env.example run --no-override -- \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+	@$(BIN)/python -c 'import requests; requests.get("https://api.osv.dev", timeout=10)' 2>/dev/null || \
+		{ echo "api.osv.dev does not answer: whether packages have known vulnerabilities is not known."; exit 2; }
+	$(BIN)/pip-audit --vulnerability-service osv --disable-pip --require-hashes --strict \
+		--progress-spinner off --requirement requirements-audit.txt
+
 .PHONY: bench-growth
 bench-growth: $(INSTALLED) ## measure what grows, and what it costs (ARGS=--quick, ARGS="recipients latency")
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
@@ -95,3 +112,15 @@ bench-growth: $(INSTALLED) ## measure what grows, and what it costs (ARGS=--quic
 .PHONY: bench-reads
 bench-reads: $(INSTALLED) ## measure list, count and preferences at 1,000,000 rows (ARGS=--quick for a tenth)
 	@$(BIN)/python -m benchmarks.reads $(ARGS)
+
+.PHONY: coverage
+coverage: $(AUDIT_INSTALLED) ## run the tests and list which lines and branches they leave out (ARGS= as for test)
+	@$(BIN)/python -m devstack.chromium
+	@rm -rf var/coverage && mkdir -p var/coverage
+	$(BIN)/python -m coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
+
+.PHONY: mutants
+mutants: $(AUDIT_INSTALLED) ## change what decides and makes digests in 400 ways, and list what no test notices
+	@$(BIN)/python -m tests.mutants $(ARGS)

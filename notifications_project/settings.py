@@ -275,6 +275,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "preferences.openapi.refuse_unknown_keys",
+        "preferences.openapi.require_bodies",
     ],
     "SERVE_AUTHENTICATION": [],  # the documentation is public
     "SERVE_INCLUDE_SCHEMA": False,
@@ -328,6 +329,16 @@ SECURE_HSTS_PRELOAD = _HTTPS
 SESSION_COOKIE_SECURE = _HTTPS
 CSRF_COOKIE_SECURE = _HTTPS
 X_FRAME_OPTIONS = "DENY"
+LOGIN_REDIRECT_URL = "admin:index"  # where a login leads whose `next` does not stay with us
+_VALIDATION = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [  # of those who work in the admin; nobody else has a password
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {
+        "NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
+]
 
 # --- Metrics: to Datadog's agent, by DogStatsD (telemetry/metrics.py) ---------------------------------------
 
@@ -362,7 +373,7 @@ LOGGING = {
                 "process": process_name(sys.argv),
             },
         },
-        "plain": {"()": "telemetry.logs.PlainLines"},
+        "plain": {"()": "telemetry.logs.PlainLines", "with_texts": DEMO},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},

@@ -40,6 +40,7 @@ class AuthService(http.server.ThreadingHTTPServer):
         self._at_once = 0
         self._counting = threading.Lock()
         self._clients: set[socket.socket] = set()
+        self.is_over = threading.Event()  # then nobody waits for slow answers any more
 
     @property
     def url(self) -> str:
@@ -124,7 +125,7 @@ class _Introspection(http.server.BaseHTTPRequestHandler):
             self._reset()
             return
         with self.server.counted():
-            time.sleep(self.server.answers_after)
+            self.server.is_over.wait(self.server.answers_after)
         self._give(self.server.status if self._is_our_client() else 401, self.server.answer(question))
 
     def _is_our_client(self) -> bool:
@@ -138,7 +139,7 @@ class _Introspection(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         for part in (body[i : i + 1] for i in range(len(body))) if self.server.drips else [body]:
             self.wfile.write(part)
-            time.sleep(0.1 if self.server.drips else 0)
+            self.server.is_over.wait(0.1 if self.server.drips else 0)
 
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -158,4 +159,5 @@ def auth_service(*, port: int = 0, tls: Certificates | None = None) -> Iterator[
             with serving(service, tls=tls):
                 yield service
         finally:
+            service.is_over.set()
             service.hang_up()

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import secrets
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +118,22 @@ def valkey() -> Iterator[Redis]:
 def _no_worker_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody would take the tasks off their queue, which all tests share. `monkeypatch.undo()` calls them again."""
     monkeypatch.setattr("celery.app.base.Celery.send_task", lambda *_, **__: None)
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds for which this thread, or one that sends pushes, wanted to sleep, and did not. Others sleep."""
+    usual, ours, wanted = time.sleep, threading.current_thread(), list[float]()
+
+    def note(seconds: float) -> None:
+        thread = threading.current_thread()
+        if thread is ours or thread.name.startswith("fcm"):
+            wanted.append(seconds)
+        else:
+            usual(seconds)
+
+    monkeypatch.setattr(time, "sleep", note)
+    return wanted
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ stops or freezes a server asks for the fixture `servers`, which has all of them 
         servers.valkey.start()
 
 Runs that start at the same time do not meet: each has its own folder and ports. So have the workers of one run
-(`make test`, pytest-xdist); the process that hands out the tests to them has no servers.
+(`make test`, pytest-xdist); the process that hands out the tests to them has no servers. Neither has a run that finds
+SERVERS_ARE_RUNNING in its environment, whose addresses are there already (tests/mutants.py); it knows no `servers`.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from devstack.stack import Servers, describe
 
 _SERVERS = pytest.StashKey[Servers]()
 WORKER = "PYTEST_XDIST_WORKER"  # set for its workers by pytest-xdist
+SERVERS_ARE_RUNNING = "NOTIFICATIONS_TEST_SERVERS_ARE_RUNNING"
 
 
 @contextlib.contextmanager
@@ -53,7 +55,7 @@ def hands_out(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    if not hands_out(early_config):
+    if not hands_out(early_config) and SERVERS_ARE_RUNNING not in os.environ:
         running = contextlib.ExitStack()
         early_config.add_cleanup(running.close)
         early_config.stash[_SERVERS] = running.enter_context(throwaway_servers())

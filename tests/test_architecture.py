@@ -1,7 +1,9 @@
 """The promises that no single module can keep alone."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,45 @@ def test_no_module_has_a_name_that_says_nothing():
     modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     assert modules
     assert not [path for path in modules if path.stem in VAGUE]
+
+
+# --- The suite itself ----------------------------------------------------------------------------------------
+
+
+def test_no_test_sleeps():
+    """It waits for a condition (devstack.waiting), and a fake that answers late waits for the end of the test."""
+    assert not [where for where, node in nodes_of_tests() if isinstance(node, ast.Call) and called(node) in SLEEPS]
+
+
+def test_no_test_fails_for_a_machine_that_stands_still():
+    """Nothing must be over within a time: speed is measured by benchmarks/, and a promise by the best of many tries."""
+    asserted = ((where, node.test) for where, node in nodes_of_tests() if isinstance(node, ast.Assert))
+    assert not [where for where, test in asserted if any(map(is_upper_bound, ast.walk(test)))]
+
+
+SLEEPS = {"time.sleep", "asyncio.sleep", "sleep", "page.wait_for_timeout"}
+CLOCKS = {"time.monotonic", "time.perf_counter", "time.time"}
+
+
+def nodes_of_tests() -> Iterator[tuple[str, ast.AST]]:
+    """Yield every node of every file below tests/, with where it is."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            yield f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}", node
+
+
+def called(call: ast.AST) -> str:
+    return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+
+
+def is_upper_bound(node: ast.AST) -> bool:
+    """Whether it says that less than some time has passed: `time.monotonic() - began < 2`."""
+    if not (isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Lt | ast.LtE)):
+        return False
+    difference = node.left
+    return (
+        isinstance(difference, ast.BinOp) and isinstance(difference.op, ast.Sub) and called(difference.left) in CLOCKS
+    )
 
 
 def test_every_outbound_channel_has_its_transport_its_queue_and_a_worker_on_it():

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,6 +9,7 @@ from playwright.async_api import Page, Route, WebSocketRoute, expect
 from waffle.models import Switch
 
 from devstack.stack import Servers
+from devstack.waiting import wait_on_loop
 from preferences.authentication import issue_token
 from preferences.models import User
 from preferences.rollout import KILL_SWITCH
@@ -31,14 +31,12 @@ async def refuse(page: Page, calls: str) -> None:
 async def until_stored(page: Page, user: User, count: int) -> None:
     """Wait until the inbox holds that many unread, whatever the bell shows."""
     headers = {"Authorization": f"Bearer {issue_token(user)}"}
-    async with asyncio.timeout(20):
-        while (await _ask(page, headers))["unread_count"] < count:
-            await asyncio.sleep(0.1)
 
+    async def is_stored() -> bool:
+        answer = await page.request.get("/api/v1/notifications/bell", headers=headers)
+        return bool((await answer.json())["unread_count"] >= count)
 
-async def _ask(page: Page, headers: dict[str, str]) -> dict[str, Any]:
-    answer: dict[str, Any] = await (await page.request.get("/api/v1/notifications/bell", headers=headers)).json()
-    return answer
+    assert await wait_on_loop(is_stored, seconds=60)
 
 
 # --- The server says no --------------------------------------------------------------------------------------

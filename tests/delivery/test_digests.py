@@ -329,4 +329,4 @@ def meanwhile(monkeypatch, happens) -> None:
         return known(user_ids)
 
     known = recipients.load
-    monkeypatch.setattr(digests.recipients, "load", load)
+    monkeypatch.setattr(recipients, "load", load)

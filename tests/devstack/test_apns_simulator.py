@@ -21,6 +21,7 @@ from devstack.identity import Identity
 from devstack.keys import new_ec_key
 from devstack.ports import LOOPBACK
 from devstack.stack import Servers, describe
+from devstack.waiting import wait_on_loop
 
 ALICE, BOB = "a11ce0" * 12, "b0b000" * 12
 HOST, PORT = os.environ["APNS_HOST"], int(os.environ["APNS_PORT"])
@@ -61,8 +62,7 @@ async def client():
 async def closed(pool):
     for connection in list(pool.connections):
         connection.close()
-    while pool.connections:
-        await asyncio.sleep(0.01)
+    assert await wait_on_loop(lambda: not pool.connections, seconds=30)
 
 
 async def push(client, token: str = ALICE, *, patience: float = 30, **headers):

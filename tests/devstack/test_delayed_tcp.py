@@ -2,25 +2,36 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from devstack.delayed_tcp import DelayedTcp
 
+CALLS = 40
 ROUND_TRIP = 0.1  # seconds
 LARGE = b"0123456789" * 200_000
 
 
-def _echo(listener):
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return
-        threading.Thread(target=_answer, args=[connection], daemon=True).start()
+@contextmanager
+def _answering(answer):
+    """Have `answer` speak on every connection to the port, each in a thread of its own."""
+
+    def serve():
+        with suppress(OSError):  # of the listener, once it is shut down
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=answer, args=[connection], daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=CALLS) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
-def _answer(connection):
+def _echo(connection):
     with connection:
         while chunk := connection.recv(65_536):
             connection.sendall(chunk)
@@ -28,12 +39,8 @@ def _answer(connection):
 
 @pytest.fixture
 def echo_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_echo, args=[listener], daemon=True)
-        thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+    with _answering(_echo) as port:
+        yield port
 
 
 def _call(port, payload):
@@ -60,12 +67,25 @@ def test_a_call_takes_a_round_trip_longer_and_a_change_counts_at_once(echo_port)
         assert time.monotonic() - started >= ROUND_TRIP
 
 
-def test_calls_wait_beside_each_other_and_not_in_line(echo_port):
-    calls = 40
-    with DelayedTcp(echo_port, round_trip=ROUND_TRIP) as proxy, ThreadPoolExecutor(calls) as pool:
-        started = time.monotonic()
-        list(pool.map(lambda _: _call(proxy.port, b"hello"), range(calls)))
-        assert time.monotonic() - started < calls * ROUND_TRIP
+@pytest.fixture
+def patient_port():
+    """The port of a server that answers nobody before all CALLS have come through."""
+    are_there = threading.Barrier(CALLS)
+
+    def answer(connection):
+        with connection:
+            connection.recv(65_536)
+            are_there.wait(timeout=60)
+            connection.sendall(b"hello")
+
+    with _answering(answer) as port:
+        yield port
+
+
+def test_calls_wait_beside_each_other_and_not_in_line(patient_port):
+    with DelayedTcp(patient_port, round_trip=ROUND_TRIP) as proxy, ThreadPoolExecutor(CALLS) as pool:
+        answers = list(pool.map(lambda _: _call(proxy.port, b"hello"), range(CALLS)))
+    assert answers == [b"hello"] * CALLS
 
 
 def test_the_end_of_one_side_reaches_the_other(echo_port):

@@ -16,10 +16,10 @@ from tests.devstack.pids import is_alive
 _FINISHES = "import signal, sys; signal.signal(15, lambda *_: sys.exit(print('finished'))); print('up'); signal.pause()"
 _DEAF = "import signal; signal.signal(15, signal.SIG_IGN); print('up'); signal.pause()"
 _SPAWNS_AND_HANGS = """
-import os, subprocess, time
+import os, signal, subprocess
 from devstack.child import spawn
 print(spawn(["sleep", "600"], environment=os.environ, output=subprocess.DEVNULL).process.pid, flush=True)
-time.sleep(600)
+signal.pause()
 """
 
 

@@ -16,13 +16,13 @@ from devstack.stack import REGION, Servers
 from devstack.waiting import wait_until
 
 _START_AND_HANG = """
-import pathlib, sys, time
+import pathlib, signal, sys
 from devstack.identity import Identity
 from devstack.stack import Servers
 directory = pathlib.Path(sys.argv[1])
 Servers.below(directory, Identity.kept_in(directory / "identity.json"), durable=False).start()
 print("up", flush=True)
-time.sleep(600)
+signal.pause()
 """
 
 

@@ -2,7 +2,7 @@
 
 import http.server
 import json
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -35,6 +35,7 @@ class Service(http.server.ThreadingHTTPServer):
         self.bodies: list[Any] = []
         self.tokens: list[str | None] = []
         self.scheme = "http"
+        self.is_over = threading.Event()  # then nobody waits for slow answers any more
 
     @property
     def url(self) -> str:
@@ -65,7 +66,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._give(Answer(202))
 
     def _give(self, answer: Answer) -> None:
-        time.sleep(answer.after_seconds)
+        self.server.is_over.wait(answer.after_seconds)
         content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(content)), **answer.headers}.items():
@@ -73,7 +74,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         for part in [content[n : n + 1] for n in range(len(content))] if answer.drips else [content]:
             self.wfile.write(part)
-            time.sleep(answer.drips)
+            self.server.is_over.wait(answer.drips)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -85,4 +86,7 @@ def answering(*answers: Answer, tls: Certificates | None = None) -> Iterator[Ser
         if tls is not None:
             service.scheme = "https"
         with serving(service, tls=tls):
-            yield service
+            try:
+                yield service
+            finally:
+                service.is_over.set()

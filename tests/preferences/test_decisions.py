@@ -75,6 +75,13 @@ def test_a_reason_against_one_channel_leaves_the_others_alone(fields, channel, r
     assert Reason.PREFERENCE_ON in {decisions[other].reason for other in set(Channel) - {channel}}
 
 
+@pytest.mark.parametrize(
+    ("channel", "age"), [(Channel.EMAIL, timedelta(hours=4)), (Channel.PUSH, timedelta(minutes=15))]
+)
+def test_what_is_just_as_old_as_it_may_be_is_sent(channel, age):
+    assert decided(age=age)[channel].reason is Reason.PREFERENCE_ON
+
+
 def test_a_daily_digest_holds_the_mail_until_the_users_own_nine_oclock():
     choices = Choices(email_digest=DigestFrequency.DAILY, timezone="America/New_York")
     email = decided(choices=choices).email

@@ -20,11 +20,12 @@ def test_a_time_that_daylight_saving_skips_moves_to_the_first_valid_instant():
     assert daily(datetime(2026, 3, 28, 23, tzinfo=UTC), time(2, 30)) == datetime(2026, 3, 29, 1, tzinfo=UTC)
 
 
-def test_a_time_that_daylight_saving_repeats_counts_once():
+@pytest.mark.parametrize("at", [time(2, 30), time(2, 30, fold=1)], ids=["first", "second"])
+def test_a_time_that_daylight_saving_repeats_counts_once(at):
     # Berlin, 25 October 2026: 03:00 becomes 02:00, so 02:30 comes twice.
-    first = daily(datetime(2026, 10, 24, 23, tzinfo=UTC), time(2, 30))
+    first = daily(datetime(2026, 10, 24, 23, tzinfo=UTC), at)
     assert first == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert daily(first, time(2, 30)) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+    assert daily(first, at) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
 
 
 def test_a_weekly_digest_goes_out_on_monday():
