@@ -27,6 +27,7 @@ from notifications.in_hand import InHand, keeping_seconds
 from notifications.models import Path
 from notifications.pace import Pace
 from notifications.pipeline import Message
+from notifications.queue_outage import QueueOutage
 from notifications.waiting_events import WaitingEvents
 from preferences import rollout
 from preferences.outages import drop_connection, is_outage
@@ -82,6 +83,7 @@ class Intake:
         self._failed = False
         self._buffer: queue.Queue[Received | None] = queue.Queue(maxsize=2 * settings.INTAKE_BATCH_MESSAGES)
         self._in_hand = InHand()
+        self._outage = QueueOutage()
         self._pace = Pace()
         self._gathering = threading.Lock()
         self._gathered_at = -math.inf  # monotonic
@@ -143,7 +145,7 @@ class Intake:
             try:
                 received = self._events.receive()
             except _SQS_ERRORS as error:
-                logger.warning("queue unreachable", extra={"error": type(error).__name__})
+                self._outage.failed(error)
                 self._stopping.wait(_PAUSE_SECONDS)
                 continue
             except DatabaseError as error:
@@ -151,6 +153,7 @@ class Intake:
                     raise
                 self._await_database()
                 continue
+            self._outage.answered()
             self._in_hand.take(received)  # all of them first: the buffer may have no room for a while
             for message in received:
                 self._buffer.put(message)

@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import time
@@ -8,12 +9,13 @@ from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from django.db import connection, transaction
 from waffle.models import Switch
 
 from devstack.waiting import wait_until
 from notifications import intake
-from notifications.event_queue import Depth
+from notifications.event_queue import Depth, Received
 from notifications.intake import Intake
 from notifications.models import Notification, ReceivedEvent, RejectedEvent
 from preferences import outages, release, rollout
@@ -231,3 +233,25 @@ def test_a_stop_does_not_wait_for_the_ramp(queue, alice, settings):
         turn(kill_switch=False)
         assert soon(lambda: Notification.objects.exists())
     assert soon(lambda: queue.depth().waiting == 300 - Notification.objects.count())
+
+
+class AwayQueue:
+    """Does not answer `failures` times; then it is empty."""
+
+    pause_seconds = 0.01
+
+    def __init__(self, failures: int) -> None:
+        self.failures = itertools.count(-failures)
+
+    def receive(self) -> list[Received]:
+        if next(self.failures) < 0:
+            raise EndpointConnectionError(endpoint_url="http://sqs.example")
+        return []
+
+
+def test_receivers_tell_together_that_the_queue_is_away_and_that_it_answers_again(monkeypatch, caplog):
+    monkeypatch.setattr(intake, "_PAUSE_SECONDS", 0.01)
+    with running(AwayQueue(failures=20), receivers=4):
+        assert soon(lambda: "queue answers again" in caplog.messages)
+    about_the_queue = [message for message in caplog.messages if message.startswith("queue ")]
+    assert about_the_queue == ["queue unreachable", "queue answers again"]
