@@ -13,6 +13,8 @@ from django.db import DatabaseError, InterfaceError
 from delivery.transports import bell
 from notifications import inbox, socket_handshake, socket_messages, socket_places
 from notifications.displays import Displays
+from notifications.inbox_queries import Unread
+from notifications.newest_count import NewestCount
 from notifications.socket_admission import Admission, CloseCode, Refused, admit, check
 from notifications.socket_messages import Allowance, BadMessage, ClientMessage, Displayed, ErrorCode, Ping, Resume
 from notifications.socket_threads import in_thread, in_token_thread
@@ -36,7 +38,9 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._displays = displays
         self._is_closed = False
         self._admission: Admission | None = None
+        self._count = NewestCount()
         self._allowance = Allowance(now=time.monotonic())
+        self._resumes = Allowance.of_resumes(now=time.monotonic())
         self.is_enabled = True
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -71,9 +75,11 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _enter(self, admission: Admission) -> None:
         """Subscribe first, then say hello: what is stored in between waits behind it."""
         await self.channel_layer.group_add(bell.group_name(admission.user_id), self.channel_name)
-        hello = await in_thread(_hello, admission.user_id)
+        unread, latest = await in_thread(_state, admission.user_id)
+        count = unread.by_user[admission.user_id]
+        self._count.note(count, at=unread.at)
         self._watch.add(self)
-        await self._say(hello)
+        await self._say({"type": "hello", "unread_count": count, "latest": latest})
 
     async def _leave(self) -> None:
         self._is_closed = True
@@ -102,8 +108,10 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     # --- From the channel layer ------------------------------------------------------------------------------
 
     async def bell_message(self, message: Message) -> None:
-        """Pass on a message for this user; a hidden bell hears of no notification."""
-        text = message["text"]
+        """Pass on a message for this user; a hidden bell hears of no notification, but its count stays known."""
+        text, counted_at = message["text"], message.get("counted_at")
+        if counted_at is not None and not self._count.note(message["unread_count"], at=counted_at):
+            text = self._count.put_into(text)
         if self.is_enabled or orjson.loads(text)["type"] != "notification":
             await self._pass_on(text)
 
@@ -186,13 +194,15 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             case Ping():
                 await self._say({"type": "pong"})
             case Resume(after):
+                if not self._resumes.take(now=time.monotonic()):
+                    raise BadMessage(ErrorCode.RATE_LIMITED)
                 await self._say(await in_thread(_missed, self.user_id, after))
             case Displayed(notification_id):
                 self._displays.note(self.user_id, notification_id)
 
 
-def _hello(user_id: UUID) -> Message:
-    return {"type": "hello", "unread_count": inbox.unread_count(user_id), "latest": inbox.latest_id(user_id)}
+def _state(user_id: UUID) -> tuple[Unread, str | None]:
+    return inbox.count_unread([user_id]), inbox.latest_id(user_id)
 
 
 def _missed(user_id: UUID, after: str) -> Message:

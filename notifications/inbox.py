@@ -4,7 +4,7 @@ What is read here is not sent elsewhere any more: marking cancels what still wai
 Every function takes the user first and sees nothing of anybody else.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,8 +19,10 @@ from django.utils.dateparse import parse_datetime
 
 from delivery import dispatch
 from delivery.transports import bell
+from delivery.transports.bell import Message
 from notifications import inbox_queries
 from notifications.events import Resource
+from notifications.inbox_queries import Unread
 from notifications.models import Notification
 from preferences import user_ids
 from preferences.people import Person
@@ -133,11 +135,16 @@ def get(user_id: UUID, notification_id: str) -> Item | None:
 
 def unread_count(user_id: UUID) -> int:
     """Return how many notifications this user has not read, up to MOST_COUNTED."""
-    return inbox_queries.unread([user_id]).get(user_id, 0)
+    return unread_counts([user_id])[user_id]
 
 
-def unread_counts(user_ids: Collection[UUID]) -> dict[UUID, int]:
-    """Return how many each of the users has not read, up to MOST_COUNTED; users with none are left out."""
+def unread_counts(user_ids: Collection[UUID]) -> Mapping[UUID, int]:
+    """Return how many each of the users has not read, up to MOST_COUNTED."""
+    return count_unread(user_ids).by_user
+
+
+def count_unread(user_ids: Collection[UUID]) -> Unread:
+    """Count what each of the users has not read, for their bells: those must know when it was counted."""
     return inbox_queries.unread(user_ids)
 
 
@@ -200,14 +207,16 @@ def mark_all_read(user_id: UUID, *, up_to: str | None = None) -> MarkedAll:
     read_at = timezone.now()
     updated = 0
     if watermark is not None:
-        unread = _mine(user_id).filter(read_at=None)
+        rows = _mine(user_id).filter(read_at=None)
         with transaction.atomic():
-            updated = unread.filter(_behind(watermark) | Q(id=watermark.id)).update(read_at=read_at)
+            updated = rows.filter(_behind(watermark) | Q(id=watermark.id)).update(read_at=read_at)
             dispatch.cancel(_read_at_once(user_id, read_at))
-    remaining = unread_count(user_id)
+    unread = count_unread([user_id])
     if updated and watermark is not None:
-        bell.publish([(user_id, {"type": "read", "up_to": watermark.id, "unread_count": remaining})])
-    return MarkedAll(updated, remaining, undo_id=signing.dumps([user_id.hex, read_at.isoformat()], salt=_UNDO))
+        _publish(user_id, [{"type": "read", "up_to": watermark.id}], unread)
+    return MarkedAll(
+        updated, unread.by_user[user_id], undo_id=signing.dumps([user_id.hex, read_at.isoformat()], salt=_UNDO)
+    )
 
 
 def undo_mark_all(user_id: UUID, undo_id: str) -> int:
@@ -217,9 +226,9 @@ def undo_mark_all(user_id: UUID, undo_id: str) -> int:
         ids = _read_at_once(user_id, read_at)
         _mine(user_id).filter(read_at=read_at).update(read_at=None)
         dispatch.restore(ids)
-    remaining = unread_count(user_id)
-    bell.publish((user_id, {"type": "unread", "ids": some, "unread_count": remaining}) for some in _some_at_a_time(ids))
-    return remaining
+    unread = count_unread([user_id])
+    _publish(user_id, ({"type": "unread", "ids": some} for some in _some_at_a_time(ids)), unread)
+    return unread.by_user[user_id]
 
 
 # --- Inside --------------------------------------------------------------------------------------------------
@@ -292,9 +301,14 @@ def _read_undo_id(user_id: UUID, undo_id: str) -> datetime:
     return time
 
 
-def _tell(user_id: UUID, message: dict[str, Any]) -> None:
+def _tell(user_id: UUID, message: Message) -> None:
     """Tell every open bell of the user, with the count as it is now."""
-    bell.publish([(user_id, {**message, "unread_count": unread_count(user_id)})])
+    _publish(user_id, [message], count_unread([user_id]))
+
+
+def _publish(user_id: UUID, messages: Iterable[Message], unread: Unread) -> None:
+    count = unread.by_user[user_id]
+    bell.publish(((user_id, {**message, "unread_count": count}) for message in messages), counted_at=unread.at)
 
 
 def _some_at_a_time(ids: Sequence[str]) -> Iterator[Sequence[str]]:

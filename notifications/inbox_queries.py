@@ -4,7 +4,8 @@ These are the most frequent questions of the product, and the ORM needs several 
 PostgreSQL to answer it (docs/decisions/0016-http-in-one-thread.md). Their plans are held by a test.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -33,13 +34,23 @@ _ONE: Final = f"{_LISTED} AND n.id = %(id)s"
 _SOME: Final = f"SELECT n.user_id, {_COLUMNS} {_ROWS} WHERE n.id = ANY(%(ids)s)"
 
 _UNREAD: Final = """
-    SELECT person.id, counted.unread
+    SELECT person.id, counted.unread, extract(epoch FROM statement_timestamp())::float8
     FROM unnest(%(user_ids)s::uuid[]) AS person (id), LATERAL (
         SELECT count(*) AS unread
         FROM (SELECT FROM notifications WHERE user_id = person.id AND read_at IS NULL LIMIT %(most)s) AS unread_rows
     ) AS counted
-    WHERE counted.unread > 0
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """How many each of some users has not read, up to MOST_COUNTED, and when all of them were counted.
+
+    `at` is the time of PostgreSQL's statement, in seconds since the epoch; 0 when nobody was asked for.
+    """
+
+    by_user: Mapping[UUID, int]
+    at: float
 
 
 def newest(
@@ -71,9 +82,10 @@ def some(ids: Sequence[str]) -> list[Row]:
     return _fetch(_SOME, {"ids": list(ids)})
 
 
-def unread(user_ids: Collection[UUID]) -> dict[UUID, int]:
-    """Return how many each of the users has not read, up to MOST_COUNTED; users with none are left out."""
-    return dict(_fetch(_UNREAD, {"user_ids": as_array(user_ids), "most": MOST_COUNTED}))
+def unread(user_ids: Collection[UUID]) -> Unread:
+    """Count what each of the users has not read, in one statement."""
+    rows = _fetch(_UNREAD, {"user_ids": as_array(user_ids), "most": MOST_COUNTED})
+    return Unread({user_id: count for user_id, count, _ in rows}, at=rows[0][-1] if rows else 0.0)
 
 
 def _fetch(statement: str, values: dict[str, Any]) -> list[Any]:

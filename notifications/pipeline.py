@@ -135,18 +135,21 @@ def _ring_some(stored: Sequence[Stored]) -> None:
     listening = bell.listening({entry.user_id for entry in stored})
     if not listening:
         return
-    unread = inbox.unread_counts(listening)
+    unread = inbox.count_unread(listening)
     bell.publish(
         (
-            entry.user_id,
-            {
-                "type": "notification",
-                "notification": entry.item.as_json(),
-                "unread_count": unread.get(entry.user_id, 0),
-            },
-        )
-        for entry in stored
-        if entry.user_id in listening
+            (
+                entry.user_id,
+                {
+                    "type": "notification",
+                    "notification": entry.item.as_json(),
+                    "unread_count": unread.by_user[entry.user_id],
+                },
+            )
+            for entry in stored
+            if entry.user_id in listening
+        ),
+        counted_at=unread.at,
     )
 
 

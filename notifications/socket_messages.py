@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 
 from notifications import ids
 
 PER_SECOND: Final = 20
+#: Each lists up to a hundred rows, and a bell has cause for one when it was cut off or heard a resync.
+RESUMES_AT_ONCE: Final = 5
+RESUMES_PER_SECOND: Final = 0.5
 #: So far into debt for messages beyond PER_SECOND, it is a flood and no mistake.
 FLOOD: Final = 200
 
@@ -21,7 +24,7 @@ class ErrorCode(StrEnum):
     INVALID_JSON = "invalid_json"
     INVALID_MESSAGE = "invalid_message"  # not an object with a type, or its fields have the wrong shape
     UNKNOWN_TYPE = "unknown_type"
-    RATE_LIMITED = "rate_limited"  # more than PER_SECOND; the message was ignored
+    RATE_LIMITED = "rate_limited"  # more than PER_SECOND, or too many resumes; the message was ignored
     UNAVAILABLE = "unavailable"  # PostgreSQL is away; ask again later
 
 
@@ -85,20 +88,32 @@ def _notification_id(message: Mapping[str, Any], field: str) -> str:
 class Allowance:
     """How much a socket may still say: PER_SECOND messages at once, and as many more each second.
 
-    Refused messages count too, so that only silence lifts the limit.
+    Refused messages count too, so that only silence lifts the limit; refused resumes cost nothing, and do not.
     """
 
-    __slots__ = ("_at", "_left")
+    __slots__ = ("_at", "_at_once", "_left", "_per_second", "_refused_count")
 
-    def __init__(self, *, now: float) -> None:
-        self._left = float(PER_SECOND)
+    def __init__(
+        self, *, now: float, at_once: int = PER_SECOND, per_second: float = PER_SECOND, refused_count: bool = True
+    ) -> None:
+        self._at_once = at_once
+        self._per_second = per_second
+        self._refused_count = refused_count
+        self._left = float(at_once)
         self._at = now
+
+    @classmethod
+    def of_resumes(cls, *, now: float) -> Self:
+        """Return how often a socket may still ask what it missed."""
+        return cls(now=now, at_once=RESUMES_AT_ONCE, per_second=RESUMES_PER_SECOND, refused_count=False)
 
     def take(self, *, now: float) -> bool:
         """Count one message at `now` (monotonic seconds); False when it is one too many."""
-        self._left = min(PER_SECOND, self._left + (now - self._at) * PER_SECOND) - 1
+        left = min(self._at_once, self._left + (now - self._at) * self._per_second)
+        is_within = left >= 1
+        self._left = left - 1 if is_within or self._refused_count else left
         self._at = now
-        return self._left >= 0
+        return is_within
 
     @property
     def is_flooded(self) -> bool:

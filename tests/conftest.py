@@ -138,7 +138,8 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(autouse=True)
 def _redis_and_sqs_are_asked_at_once() -> None:
-    """Whatever failed in the test before."""
+    """Whatever failed in the test before, which nobody is told about any more."""
+    bell._unrung.forget()
     for module in (bell, socket_places, dispatch):
         module._respite.end()
 

@@ -61,8 +61,11 @@ def open_bells() -> int | None:
         return None
 
 
-def publish(messages: Iterable[tuple[UUID, Message]]) -> None:
+def publish(messages: Iterable[tuple[UUID, Message]], *, counted_at: float | None = None) -> None:
     """Send each message (JSON as in spec §3) to the sockets of its user, all in one round trip.
+
+    `counted_at` says when their `unread_count` was that, in seconds since the epoch by PostgreSQL's clock: sockets
+    give a message that comes late the newest count instead. None leaves each as it is.
 
     With Redis away they hear a resync when it is back. The wire format is that of
     `RedisPubSubChannelLayer.group_send`, which takes a round trip and an event loop for each message.
@@ -72,17 +75,19 @@ def publish(messages: Iterable[tuple[UUID, Message]]) -> None:
         _unrung.note(user_id for user_id, _ in wanted)
         return
     try:
-        _publish(wanted)
+        _publish(wanted, counted_at=counted_at)
     except RedisError as error:
         _log_outage(error)
         _unrung.note(user_id for user_id, _ in wanted)
 
 
-def _publish(messages: Iterable[tuple[UUID, Message]]) -> None:
+def _publish(messages: Iterable[tuple[UUID, Message]], *, counted_at: float | None = None) -> None:
     serialize = get_channel_layer().serialize
     with _redis().pipeline(transaction=False) as pipeline:
         for user_id, message in messages:
-            envelope = {"type": "bell.message", "text": orjson.dumps(message).decode()}
+            envelope: dict[str, Any] = {"type": "bell.message", "text": orjson.dumps(message).decode()}
+            if counted_at is not None:
+                envelope |= {"unread_count": message["unread_count"], "counted_at": counted_at}
             pipeline.publish(_redis_channel(user_id), serialize(envelope))
         pipeline.execute()
 

@@ -45,6 +45,11 @@ class Unrung:
             self._is_telling = True
         threading.Thread(target=self._run, name="unrung-bells", daemon=True).start()
 
+    def forget(self) -> None:
+        """Tell nobody."""
+        with self._lock:
+            self._users.clear()
+
     def _run(self) -> None:
         while self._has_any():
             self._pause.wait(_PAUSE_SECONDS)

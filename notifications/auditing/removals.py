@@ -85,16 +85,19 @@ def _as_json(strays: Sequence[Stray]) -> str:
 def _tell(strays: Sequence[Stray], read: set[str]) -> None:
     """Tell the open bells the count as it is now; they know no word for a row that is gone, so it is read."""
     listening = bell.listening({stray.user_id for stray in strays})
-    unread = inbox.unread_counts(listening)
+    unread = inbox.count_unread(listening)
     bell.publish(
         (
-            stray.user_id,
-            {
-                "type": "read",
-                "ids": [stray.id, *({stray.right_id} & read)],
-                "unread_count": unread.get(stray.user_id, 0),
-            },
-        )
-        for stray in strays
-        if stray.user_id in listening
+            (
+                stray.user_id,
+                {
+                    "type": "read",
+                    "ids": [stray.id, *({stray.right_id} & read)],
+                    "unread_count": unread.by_user[stray.user_id],
+                },
+            )
+            for stray in strays
+            if stray.user_id in listening
+        ),
+        counted_at=unread.at,
     )

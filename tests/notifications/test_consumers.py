@@ -1,6 +1,7 @@
 import contextlib
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,11 +17,12 @@ from websockets.typing import Origin, Subprotocol
 from delivery.transports import bell
 from devstack.stack import Servers
 from devstack.waiting import wait_until
-from notifications import ids, inbox
-from notifications.models import Notification
+from notifications import ids, inbox, pipeline
+from notifications.models import Notification, Path
 from preferences import rollout
 from preferences.authentication import issue_token
 from preferences.models import Flag, User
+from tests.cloudevents import event_for, message
 from tests.conftest import Web
 
 PATIENCE = 5.0  # seconds
@@ -237,6 +239,19 @@ def test_more_than_20_messages_a_second_are_refused(open_bell: Callable[[User], 
     assert answers[-1] == {"type": "error", "code": "rate_limited"}
 
 
+def test_more_than_a_few_resumes_are_refused_and_nothing_else_is(
+    open_bell: Callable[[User], ClientConnection], alice: User
+) -> None:
+    socket = open_bell(alice)
+    for _ in range(15):
+        socket.send(json.dumps({"type": "resume", "after": UNKNOWN_ID}))
+    answers = [hear(socket) for _ in range(15)]
+
+    assert [answer["type"] for answer in answers[:5]] == ["missed"] * 5
+    assert answers.count({"type": "error", "code": "rate_limited"}) > 0
+    assert is_silent(socket)
+
+
 def test_a_flood_closes_the_socket_with_1008(dial: Dial, alice: User) -> None:
     socket = dial(issue_token(alice), max_queue=None)  # reads on, although nobody asks it what it read
     with contextlib.suppress(ConnectionClosed):
@@ -291,10 +306,10 @@ def test_a_notification_reaches_the_bell_as_it_was_published(
     open_bell: Callable[[User], ClientConnection], alice: User
 ) -> None:
     socket = open_bell(alice)
-    message = {"type": "notification", "notification": {"title": "Grüße 🔔"}, "unread_count": 3}
-    bell.publish([(alice.id, message)])
+    published = {"type": "notification", "notification": {"title": "Grüße 🔔"}, "unread_count": 3}
+    bell.publish([(alice.id, published)])
 
-    assert hear(socket) == message
+    assert hear(socket) == published
 
 
 def test_a_burst_for_one_bell_arrives_whole_and_in_order(
@@ -304,6 +319,83 @@ def test_a_burst_for_one_bell_arrives_whole_and_in_order(
     bell.publish([(alice.id, {"type": "notification", "unread_count": n}) for n in range(2_000)])
 
     assert [hear(socket)["unread_count"] for _ in range(2_000)] == list(range(2_000))
+
+
+# --- Counts that are overtaken -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def before_publishing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+    """Has something happen once, between the next count and its way to the bells."""
+
+    def happen(action: Callable[[], Any]) -> None:
+        publish = bell.publish
+
+        def overtaken(*messages: Any, **options: Any) -> None:
+            monkeypatch.setattr(bell, "publish", publish)
+            messages = tuple(map(list, messages))  # they are counted by now
+            action()
+            publish(*messages, **options)
+
+        monkeypatch.setattr(bell, "publish", overtaken)
+
+    return happen
+
+
+def process_event(number: int, user: User) -> None:
+    pipeline.process([message(event_for(user, id=f"event-{number}"))], path=Path.SQS)
+
+
+def test_of_two_batches_the_bell_keeps_the_later_count_whichever_rings_first(
+    open_bell: Callable[[User], ClientConnection], alice: User, before_publishing: Callable[..., None]
+) -> None:
+    socket = open_bell(alice)
+    before_publishing(lambda: process_event(2, alice))
+    process_event(1, alice)
+
+    assert [(frame["type"], frame["unread_count"]) for frame in (hear(socket), hear(socket))] == [
+        ("notification", 2),
+        ("notification", 2),
+    ]
+
+
+def test_a_mark_that_an_event_overtakes_does_not_take_the_event_from_the_count(
+    open_bell: Callable[[User], ClientConnection], alice: User, before_publishing: Callable[..., None]
+) -> None:
+    notification, socket = store(alice), open_bell(alice)
+    before_publishing(lambda: process_event(1, alice))
+    inbox.mark_read(alice.id, notification.id)
+
+    assert hear(socket)["unread_count"] == 1
+    assert hear(socket) == {"type": "read", "ids": [notification.id], "unread_count": 1}
+
+
+def test_a_bell_that_opens_while_it_rings_keeps_the_count_of_its_hello(
+    dial: Dial, open_bell: Callable[[User], ClientConnection], alice: User, before_publishing: Callable[..., None]
+) -> None:
+    notification, newcomers = store(alice), []
+
+    def open_after_another() -> None:
+        store(alice)
+        newcomers.append(dial(issue_token(alice)))
+        assert hear(newcomers[0])["unread_count"] == 1
+
+    before_publishing(open_after_another)
+    inbox.mark_read(alice.id, notification.id)
+    assert hear(newcomers[0])["unread_count"] == 1
+
+
+def test_a_hidden_bell_knows_the_count_of_what_it_did_not_show(
+    open_bell: Callable[[User], ClientConnection], alice: User
+) -> None:
+    socket = open_bell(alice)
+    Flag.objects.update(everyone=False)
+    assert hear(socket) == {"type": "disabled"}
+    counted_at = time.time()
+    bell.publish([(alice.id, {"type": "notification", "unread_count": 2})], counted_at=counted_at)
+    bell.publish([(alice.id, {"type": "read", "ids": [], "unread_count": 1})], counted_at=counted_at - 1)
+
+    assert hear(socket) == {"type": "read", "ids": [], "unread_count": 2}
 
 
 # --- At most 20 ----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ UNKNOWN = "ntf_----------------"
 def told(monkeypatch) -> list[tuple]:
     """What the bells were told; that it arrives on sockets is another test's."""
     messages: list[tuple] = []
-    monkeypatch.setattr(bell, "publish", messages.extend)
+    monkeypatch.setattr(bell, "publish", lambda some, **_: messages.extend(some))
     return messages
 
 
@@ -142,7 +142,7 @@ def test_who_knows_nothing_missed_the_newest(alice):
 
 def test_unread_is_counted_for_many_users_at_once(alice, bob, charlie):
     stored(alice), stored(alice), stored(bob, read_at=NOON)
-    assert inbox.unread_counts([alice.id, bob.id, charlie.id]) == {alice.id: 2}
+    assert inbox.unread_counts([alice.id, bob.id, charlie.id]) == {alice.id: 2, bob.id: 0, charlie.id: 0}
 
 
 # --- Marking -------------------------------------------------------------------------------------------------

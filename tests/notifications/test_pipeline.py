@@ -170,7 +170,7 @@ def test_a_lock_a_timeout_or_a_read_only_server_is_no_events_fault(alice, monkey
 def test_the_same_event_twice_in_a_batch_rings_once(alice, monkeypatch):
     rung = []
     monkeypatch.setattr(bell, "listening", lambda users: users)
-    monkeypatch.setattr(bell, "publish", rung.extend)
+    monkeypatch.setattr(bell, "publish", lambda messages, **_: rung.extend(messages))
     process(event_for(alice), event_for(alice))
     assert len(rung) == 1
 
@@ -224,7 +224,7 @@ def test_an_event_without_time_counts_from_when_it_was_sent(alice):
 def test_bells_ring_only_for_those_who_have_one_open(alice, bob, monkeypatch):
     rung = []
     monkeypatch.setattr(bell, "listening", lambda users: users & {alice.id})
-    monkeypatch.setattr(bell, "publish", rung.extend)
+    monkeypatch.setattr(bell, "publish", lambda messages, **_: rung.extend(messages))
     process(event_for(alice, bob))
     ((user_id, ring),) = rung
     assert user_id == alice.id
@@ -236,7 +236,7 @@ def test_a_repeat_rings_again_since_a_crash_may_have_kept_the_bell_silent(alice,
     process(event_for(alice))
     rung = []
     monkeypatch.setattr(bell, "listening", lambda users: users)
-    monkeypatch.setattr(bell, "publish", rung.extend)
+    monkeypatch.setattr(bell, "publish", lambda messages, **_: rung.extend(messages))
     process(event_for(alice))
     assert [user_id for user_id, _ in rung] == [alice.id]
 

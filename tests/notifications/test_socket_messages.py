@@ -3,6 +3,7 @@ import pytest
 from notifications.socket_messages import (
     FLOOD,
     PER_SECOND,
+    RESUMES_AT_ONCE,
     Allowance,
     BadMessage,
     ClientMessage,
@@ -71,3 +72,16 @@ def test_a_client_that_goes_on_too_fast_is_a_flood_in_the_end() -> None:
         refusals += not allowance.take(now=0)
 
     assert refusals == FLOOD + 1
+
+
+def test_a_few_resumes_may_come_at_once_and_then_one_in_two_seconds() -> None:
+    resumes = Allowance.of_resumes(now=0)
+
+    assert [resumes.take(now=0) for _ in range(RESUMES_AT_ONCE + 1)] == [True] * 5 + [False]
+    assert [second for second in range(1, 9) if resumes.take(now=second)] == [2, 4, 6, 8]
+
+
+def test_a_socket_that_was_silent_for_long_has_no_more_resumes_than_a_new_one() -> None:
+    resumes = Allowance.of_resumes(now=0)
+
+    assert [resumes.take(now=3_600) for _ in range(RESUMES_AT_ONCE + 1)][-1] is False

@@ -55,6 +55,14 @@ async def test_a_message_reaches_every_bell_of_its_user_and_no_other(layer: Any,
     assert await hear(layer, stranger) == text({"n": 2})
 
 
+async def test_a_count_travels_with_its_time_beside_the_message(layer: Any, user_id: UUID) -> None:
+    channel = await listen(layer, user_id)
+    bell.publish([(user_id, {"unread_count": 7})], counted_at=1_800_000_000.000_001)
+
+    counted = {"unread_count": 7, "counted_at": 1_800_000_000.000_001}
+    assert await hear(layer, channel) == {**text({"unread_count": 7}), **counted}
+
+
 async def test_the_stock_pubsub_layer_rings_the_same_bells(layer: Any, user_id: UUID) -> None:
     stock = RedisPubSubChannelLayer(hosts=[settings.REDIS_URL], prefix=settings.CHANNEL_LAYER_PREFIX)
     channel = await listen(layer, user_id)

@@ -35,7 +35,7 @@ def rung(monkeypatch) -> list:
     """What open bells hear; everybody has one."""
     heard: list = []
     monkeypatch.setattr(bell, "listening", set)
-    monkeypatch.setattr(bell, "publish", heard.extend)
+    monkeypatch.setattr(bell, "publish", lambda messages, **_: heard.extend(messages))
     return heard
 
 
