@@ -37,6 +37,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "state": "Of a delivery, after what the line tells.",
         "attempts": "How often it was tried.",
         "seconds": "Until something is tried again.",
+        "lasted_seconds": "Since an outage began.",
         "lane": "The way to one provider.",
         "forecast": "A row in forecasts.",
         "line": "Of a backfill's file.",
