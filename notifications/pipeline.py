@@ -28,7 +28,7 @@ from notifications.models import Path, Rejection
 from notifications.records import IdCollision
 from notifications.verdicts import Address, NewNotification, Recorded, Verdict
 from preferences import people
-from preferences.decisions import decide
+from preferences.decisions import Decisions, Recipient, decide
 from preferences.outages import is_outage
 from preferences.people import Person
 
@@ -54,6 +54,10 @@ class Stored:
 
     user_id: UUID
     item: Item
+
+    def as_bell_message(self, unread_count: int) -> bell.Message:
+        """Return what its owner's sockets are told (spec §3 "notification")."""
+        return {"type": "notification", "notification": self.item.as_json(), "unread_count": unread_count}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +88,16 @@ def process(messages: Sequence[Message], *, path: Path) -> Sequence[Rejected]:
     batch = BatchMetrics(path)
     events, rejected = accept(messages)
     event_log.received(events, path)
+
     written, failed = store(events, path)
     batch.stored(written.new, written.decided)
     event_log.stored(written.new, path)
+
     rejected += failed
     records.record_rejections(rejected, path)
     batch.rejected(rejected)
     event_log.rejected(rejected, path)
+
     ring(written.stored)
     batch.rung()
     dispatch.wake(written.due)
@@ -125,34 +132,6 @@ def store(events: Sequence[Event], path: Path, *, is_second_try: bool = False) -
     return written + more_written, failed + more_failed
 
 
-def ring(stored: Sequence[Stored]) -> None:
-    """Push to the open bells, CHUNK at a time; whoever has none open finds the notification in the inbox."""
-    for start in range(0, len(stored), CHUNK):
-        _ring_some(stored[start : start + CHUNK])
-
-
-def _ring_some(stored: Sequence[Stored]) -> None:
-    listening = bell.listening({entry.user_id for entry in stored})
-    if not listening:
-        return
-    unread = inbox.count_unread(listening)
-    bell.publish(
-        (
-            (
-                entry.user_id,
-                {
-                    "type": "notification",
-                    "notification": entry.item.as_json(),
-                    "unread_count": unread.by_user[entry.user_id],
-                },
-            )
-            for entry in stored
-            if entry.user_id in listening
-        ),
-        counted_at=unread.at,
-    )
-
-
 def _store_together(events: Sequence[Event], path: Path) -> Written:
     """Enter the events into the ledger; decide, render and store the new ones, all or nothing."""
     with transaction.atomic():
@@ -180,28 +159,23 @@ def render_event(event: Event, actors: People) -> Content:
 
 def _chunks(recorded: Sequence[Recorded]) -> Iterator[list[Address]]:
     """Gather the recipients of all events into chunks; a large event spans several."""
-    addresses = (
-        Address(entry, user_id, notification_id(user_id))
-        for entry in recorded
-        for notification_id in [entry.event.notification_ids()]
-        for user_id in entry.event.recipients
-    )
+    addresses = _addresses(recorded)
     while chunk := list(islice(addresses, CHUNK)):
         yield chunk
+
+
+def _addresses(recorded: Sequence[Recorded]) -> Iterator[Address]:
+    for entry in recorded:
+        notification_id = entry.event.notification_ids()
+        for user_id in entry.event.recipients:
+            yield Address(entry, user_id, notification_id(user_id))
 
 
 def _store_chunk(chunk: Sequence[Address], actors: People, contents: Contents) -> Written:
     """Decide for some recipients, keep what was decided, fill the inboxes, and put mail and push on record."""
     verdicts = decide_all(chunk)
     records.record_decisions(verdicts)
-    notifications = [
-        NewNotification(
-            verdict,
-            content=contents[verdict.address.recorded.ledger_id],
-            actor=actors.get(actor_id) if (actor_id := verdict.address.event.actor_id) else None,
-        )
-        for verdict in verdicts
-    ]
+    notifications = [_notification(verdict, actors, contents) for verdict in verdicts]
     stored = records.store_notifications([notification for notification in notifications if notification.is_in_app])
     due = dispatch.record([delivery for notification in notifications for delivery in notification.deliveries()])
     return Written(
@@ -215,20 +189,19 @@ def decide_all(chunk: Sequence[Address]) -> list[Verdict]:
     """Decide for some recipients, as they are now."""
     now = timezone.now()
     known = recipients.load({address.user_id for address in chunk})
-    return [
-        Verdict(
-            address,
-            decide(
-                event.type,
-                known.get(address.user_id),
-                actor_id=event.actor_id,
-                occurred_at=event.occurred_at,
-                now=now,
-            ),
-        )
-        for address in chunk
-        for event in [address.event]
-    ]
+    return [Verdict(address, _decide(address.event, known.get(address.user_id), now=now)) for address in chunk]
+
+
+def _decide(event: Event, recipient: Recipient | None, *, now: datetime) -> Decisions:
+    return decide(event.type, recipient, actor_id=event.actor_id, occurred_at=event.occurred_at, now=now)
+
+
+def _notification(verdict: Verdict, actors: People, contents: Contents) -> NewNotification:
+    recorded = verdict.address.recorded
+    actor_id = recorded.event.actor_id
+    return NewNotification(
+        verdict, content=contents[recorded.ledger_id], actor=actors.get(actor_id) if actor_id else None
+    )
 
 
 def _stored_before(events: Sequence[Event], recorded: Sequence[Recorded]) -> list[Stored]:
@@ -248,3 +221,21 @@ def _failure(event: Event, error: Exception) -> Rejected:
     else:
         reason, detail = Rejection.INTERNAL_ERROR, type(error).__name__
     return Rejected(reason, detail, event.payload.encode(), source=event.source, event_id=event.id)
+
+
+def ring(stored: Sequence[Stored]) -> None:
+    """Push to the open bells, CHUNK at a time; whoever has none open finds the notification in the inbox."""
+    for start in range(0, len(stored), CHUNK):
+        _ring_some(stored[start : start + CHUNK])
+
+
+def _ring_some(stored: Sequence[Stored]) -> None:
+    listening = bell.listening({entry.user_id for entry in stored})
+    if not listening:
+        return
+    unread = inbox.count_unread(listening)
+    heard = [entry for entry in stored if entry.user_id in listening]
+    bell.publish(
+        ((entry.user_id, entry.as_bell_message(unread.by_user[entry.user_id])) for entry in heard),
+        counted_at=unread.at,
+    )
