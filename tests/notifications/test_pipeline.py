@@ -21,6 +21,17 @@ def process(*events, **options):
     return pipeline.process([message(event) for event in events], path=Path.SQS, **options)
 
 
+@pytest.fixture
+def rung(monkeypatch):
+    heard = []  # by users who all have a bell open
+    monkeypatch.setattr(bell, "listening", lambda users: users)
+    monkeypatch.setattr(bell, "publish", lambda messages, **_: heard.extend(messages))
+    return heard
+
+
+# --- What an event leaves ------------------------------------------------------------------------------------
+
+
 def test_an_event_becomes_the_seeds_notification(alice, bob):
     process(event_for(alice, data={"actor": {"id": str(bob.id)}}))
     (item,) = inbox.page(alice.id, limit=25).items
@@ -43,6 +54,60 @@ def test_a_decision_is_kept_for_each_recipient(alice, bob):
     assert decided == {alice.id: "preference_on", bob.id: "own_action"}
 
 
+def test_in_app_off_stores_no_row_and_keeps_the_decision(alice):
+    off = {"preferences": {"task_assigned": {"in_app": False}}}
+    User.objects.filter(id=alice.id).update(notification_preferences=off)
+    process(event_for(alice))
+    assert not Notification.objects.exists()
+    assert Decision.objects.get().in_app == "preference_off"
+
+
+def test_users_outside_the_rollout_get_nothing_and_it_is_on_record(alice, flag_on):
+    flag_on.everyone = False
+    flag_on.save()
+    rollout.forget()
+    process(event_for(alice))
+    assert not Notification.objects.exists()
+    assert Decision.objects.get().in_app == "not_in_rollout"
+
+
+def test_unknown_inactive_and_malformed_recipients_are_recorded_and_harm_nobody(alice, bob):
+    User.objects.filter(id=bob.id).update(is_active=False)
+    nobody = User(name="Nobody")
+    event = event_for(alice, bob, nobody)
+    event["data"]["recipients"].append("not an id")
+    process(event)
+    assert set(Decision.objects.values_list("user_id", "recipient", "in_app")) == {
+        (alice.id, "", "preference_on"),
+        (bob.id, "", "inactive_user"),
+        (nobody.id, "", "unknown_user"),
+        (None, "not an id", "unknown_user"),
+    }
+    assert Notification.objects.get().user_id == alice.id
+
+
+def test_the_id_of_somebody_unknown_as_actor_reads_someone(alice):
+    process(event_for(alice, data={"actor": {"id": "usr_" + "f" * 32}}))
+    assert Notification.objects.get().body.startswith("Someone assigned")
+
+
+def test_an_event_without_time_counts_from_when_it_was_sent(alice):
+    event = event_for(alice)
+    del event["time"]
+    sent_at = timezone.now() - timedelta(minutes=3)
+    pipeline.process([message(event, sent_at=sent_at)], path=Path.SQS)
+    assert ReceivedEvent.objects.get().occurred_at == sent_at
+
+
+def test_ten_thousand_recipients_are_stored_together(alice):
+    crowd = User.objects.bulk_create(User(name=f"Person {n}") for n in range(9_999))
+    process(event_for(alice, *crowd))
+    assert Notification.objects.count() == Decision.objects.count() == 10_000
+
+
+# --- The same again ------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("changes", [{}, {"time": "2020-01-01T00:00:00Z"}, {"type": "mentioned"}])
 def test_the_same_event_again_changes_nothing(alice, changes):
     process(event_for(alice))
@@ -62,32 +127,33 @@ def test_the_same_event_id_of_another_source_is_another_event(alice):
     assert Notification.objects.count() == 2
 
 
-def test_unknown_inactive_and_malformed_recipients_are_recorded_and_harm_nobody(alice, bob):
-    User.objects.filter(id=bob.id).update(is_active=False)
-    nobody = User(name="Nobody")
-    event = event_for(alice, bob, nobody)
-    event["data"]["recipients"].append("not an id")
+def test_a_repeat_that_the_ledger_no_longer_knows_is_still_no_duplicate(alice):
+    event = event_for(alice)
     process(event)
-    assert set(Decision.objects.values_list("user_id", "recipient", "in_app")) == {
-        (alice.id, "", "preference_on"),
-        (bob.id, "", "inactive_user"),
-        (nobody.id, "", "unknown_user"),
-        (None, "not an id", "unknown_user"),
-    }
-    assert Notification.objects.get().user_id == alice.id
+    ReceivedEvent.objects.all().delete()
+    process(event)
+    assert Notification.objects.count() == 1
+    assert not RejectedEvent.objects.exists()
 
 
-def test_in_app_off_stores_no_row_and_keeps_the_decision(alice):
-    off = {"preferences": {"task_assigned": {"in_app": False}}}
-    User.objects.filter(id=alice.id).update(notification_preferences=off)
-    process(event_for(alice))
-    assert not Notification.objects.exists()
-    assert Decision.objects.get().in_app == "preference_off"
+def test_an_id_that_another_notification_holds_is_rejected_and_named(alice, bob):
+    event = event_for(alice)
+    process(event)
+    Notification.objects.update(user_id=bob.id)
+    ReceivedEvent.objects.all().delete()
+    process(event)
+    assert RejectedEvent.objects.get().reason == Rejection.ID_COLLISION
+    assert not ReceivedEvent.objects.exists()
 
 
-def test_the_id_of_somebody_unknown_as_actor_reads_someone(alice):
-    process(event_for(alice, data={"actor": {"id": "usr_" + "f" * 32}}))
-    assert Notification.objects.get().body.startswith("Someone assigned")
+def test_two_events_of_a_batch_whose_ids_collide_are_told_apart(alice, monkeypatch):
+    monkeypatch.setattr(ids, "for_event", lambda **_: lambda _: "ntf_0000000000000000")
+    process(event_for(alice, id="1"), event_for(alice, id="2", type="mentioned"))
+    assert Notification.objects.count() == ReceivedEvent.objects.count() == 1
+    assert RejectedEvent.objects.get().reason == Rejection.ID_COLLISION
+
+
+# --- What must harm nothing beside it ------------------------------------------------------------------------
 
 
 def test_a_bad_event_does_not_harm_its_neighbours(alice):
@@ -129,6 +195,13 @@ def test_an_event_that_postgresql_refuses_is_rejected_alone(alice):
     assert RejectedEvent.objects.count() == 1
 
 
+@pytest.mark.parametrize("stored", [[], [{"email_digest": "daily"}], "daily", 7, None])
+def test_preferences_that_are_none_count_as_none_and_keep_nobody_from_an_event(alice, bob, stored):
+    User.objects.filter(id=alice.id).update(notification_preferences=Value(stored, JSONField()))
+    assert process(event_for(alice, bob)) == []
+    assert Notification.objects.count() == 2
+
+
 @pytest.mark.django_db(transaction=True)
 def test_somebody_who_is_erased_while_an_event_is_stored_is_found_to_be_nobody(alice, bob, monkeypatch):
     decide_all = pipeline.decide_all
@@ -150,7 +223,10 @@ def test_somebody_who_is_erased_while_an_event_is_stored_is_found_to_be_nobody(a
 
 
 def test_a_database_that_is_away_is_no_events_fault(alice, monkeypatch):
-    monkeypatch.setattr(pipeline, "_store_together", _raise_operational_error)
+    def fail(*_):
+        raise OperationalError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(pipeline, "_store_together", fail)
     with pytest.raises(OperationalError):
         process(event_for(alice))
     assert not RejectedEvent.objects.exists()
@@ -167,64 +243,11 @@ def test_a_lock_a_timeout_or_a_read_only_server_is_no_events_fault(alice, monkey
     assert not RejectedEvent.objects.exists()
 
 
-def test_the_same_event_twice_in_a_batch_rings_once(alice, monkeypatch):
-    rung = []
-    monkeypatch.setattr(bell, "listening", lambda users: users)
-    monkeypatch.setattr(bell, "publish", lambda messages, **_: rung.extend(messages))
-    process(event_for(alice), event_for(alice))
-    assert len(rung) == 1
+# --- Bells ---------------------------------------------------------------------------------------------------
 
 
-def _raise_operational_error(*_):
-    raise OperationalError("canceling statement due to statement timeout")
-
-
-def test_an_id_that_another_notification_holds_is_rejected_and_named(alice, bob):
-    event = event_for(alice)
-    process(event)
-    Notification.objects.update(user_id=bob.id)
-    ReceivedEvent.objects.all().delete()
-    process(event)
-    assert RejectedEvent.objects.get().reason == Rejection.ID_COLLISION
-    assert not ReceivedEvent.objects.exists()
-
-
-def test_a_repeat_that_the_ledger_no_longer_knows_is_still_no_duplicate(alice):
-    event = event_for(alice)
-    process(event)
-    ReceivedEvent.objects.all().delete()
-    process(event)
-    assert Notification.objects.count() == 1
-    assert not RejectedEvent.objects.exists()
-
-
-def test_ten_thousand_recipients_are_stored_together(alice):
-    crowd = User.objects.bulk_create(User(name=f"Person {n}") for n in range(9_999))
-    process(event_for(alice, *crowd))
-    assert Notification.objects.count() == Decision.objects.count() == 10_000
-
-
-def test_users_outside_the_rollout_get_nothing_and_it_is_on_record(alice, flag_on):
-    flag_on.everyone = False
-    flag_on.save()
-    rollout.forget()
-    process(event_for(alice))
-    assert not Notification.objects.exists()
-    assert Decision.objects.get().in_app == "not_in_rollout"
-
-
-def test_an_event_without_time_counts_from_when_it_was_sent(alice):
-    event = event_for(alice)
-    del event["time"]
-    sent_at = timezone.now() - timedelta(minutes=3)
-    pipeline.process([message(event, sent_at=sent_at)], path=Path.SQS)
-    assert ReceivedEvent.objects.get().occurred_at == sent_at
-
-
-def test_bells_ring_only_for_those_who_have_one_open(alice, bob, monkeypatch):
-    rung = []
+def test_bells_ring_only_for_those_who_have_one_open(alice, bob, rung, monkeypatch):
     monkeypatch.setattr(bell, "listening", lambda users: users & {alice.id})
-    monkeypatch.setattr(bell, "publish", lambda messages, **_: rung.extend(messages))
     process(event_for(alice, bob))
     ((user_id, ring),) = rung
     assert user_id == alice.id
@@ -232,33 +255,18 @@ def test_bells_ring_only_for_those_who_have_one_open(alice, bob, monkeypatch):
     assert ring["unread_count"] == 1
 
 
-def test_a_repeat_rings_again_since_a_crash_may_have_kept_the_bell_silent(alice, monkeypatch):
+def test_the_same_event_twice_in_a_batch_rings_once(alice, rung):
+    process(event_for(alice), event_for(alice))
+    assert len(rung) == 1
+
+
+def test_a_repeat_rings_again_since_a_crash_may_have_kept_the_bell_silent(alice, rung):
     process(event_for(alice))
-    rung = []
-    monkeypatch.setattr(bell, "listening", lambda users: users)
-    monkeypatch.setattr(bell, "publish", lambda messages, **_: rung.extend(messages))
     process(event_for(alice))
-    assert [user_id for user_id, _ in rung] == [alice.id]
+    assert [user_id for user_id, _ in rung] == [alice.id, alice.id]
 
 
 def test_nothing_fails_when_redis_is_away(alice, servers):
     servers.valkey.stop()
     process(event_for(alice))
     assert Notification.objects.count() == 1
-
-
-# --- What must harm nothing beside it ------------------------------------------------------------------------
-
-
-def test_two_events_of_a_batch_whose_ids_collide_are_told_apart(alice, monkeypatch):
-    monkeypatch.setattr(ids, "for_event", lambda **_: lambda _: "ntf_0000000000000000")
-    process(event_for(alice, id="1"), event_for(alice, id="2", type="mentioned"))
-    assert Notification.objects.count() == ReceivedEvent.objects.count() == 1
-    assert RejectedEvent.objects.get().reason == Rejection.ID_COLLISION
-
-
-@pytest.mark.parametrize("stored", [[], [{"email_digest": "daily"}], "daily", 7, None])
-def test_preferences_that_are_none_count_as_none_and_keep_nobody_from_an_event(alice, bob, stored):
-    User.objects.filter(id=alice.id).update(notification_preferences=Value(stored, JSONField()))
-    assert process(event_for(alice, bob)) == []
-    assert Notification.objects.count() == 2
