@@ -105,7 +105,7 @@ class Decisions:
 
 
 _BECAUSE = MappingProxyType({reason: Decision(reason) for reason in Reason if reason.outcome is not Outcome.HOLD})
-_NOTHING = MappingProxyType({reason: Decisions(d, d, d) for reason, d in _BECAUSE.items()})
+_NOTHING_BECAUSE = MappingProxyType({reason: Decisions(d, d, d) for reason, d in _BECAUSE.items()})
 
 
 def decide(
@@ -121,10 +121,10 @@ def decide(
     `occurred_at` and `now` are aware. Rules in the order in which they apply: spec §1 (unknown, inactive, own
     action), §7 (rollout), §5 (preferences), §6 (addresses, tokens, digests, stale).
     """
-    refusal = _refusal(type_, recipient, actor_id)
-    if refusal is not None:
-        return _NOTHING[refusal]
-    assert recipient is not None
+    if recipient is None:
+        return _NOTHING_BECAUSE[Reason.UNKNOWN_USER]
+    if refusal := _refusal(type_, recipient, actor_id):
+        return _NOTHING_BECAUSE[refusal]
     age = now - occurred_at
     return Decisions(
         in_app=_BECAUSE[_preference(type_, recipient, Channel.IN_APP)],
@@ -133,10 +133,8 @@ def decide(
     )
 
 
-def _refusal(type_: NotificationType, recipient: Recipient | None, actor_id: UUID | None) -> Reason | None:
+def _refusal(type_: NotificationType, recipient: Recipient, actor_id: UUID | None) -> Reason | None:
     """Return why this person gets nothing at all, or None."""
-    if recipient is None:
-        return Reason.UNKNOWN_USER
     if not recipient.is_active:
         return Reason.INACTIVE_USER
     if not recipient.in_rollout:
