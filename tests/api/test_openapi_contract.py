@@ -1,75 +1,19 @@
 """Every call against its own document, by generated requests: nothing breaks, and nothing is answered undocumented.
 
-All checks of Schemathesis are on, over the real server. `EXAMPLES=20` tries twenty times as much.
+Over the real server. `EXAMPLES=20` tries twenty times as much.
 """
 
-import itertools
-import os
-from typing import Any
-from uuid import UUID
-from zoneinfo import available_timezones
-
 import pytest
-import schemathesis
-from drf_spectacular.drainage import GENERATOR_STATS
-from drf_spectacular.generators import SchemaGenerator
-from hypothesis import strategies as st
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 
-from notifications import cursors, ids
-from notifications.inbox import Position, Status
-from notifications.models import Notification
-from preferences.authentication import issue_service_token, issue_token
-from preferences.models import User
+from tests.api.document import aim, fill, give_cursor, schema
 from tests.examples import examples
-from tests.notifications.rows import NOON
-
-ALICE = UUID(int=1)
-IDS = [f"ntf_{number:016d}" for number in range(4)]
-_in_turn = itertools.cycle([None, *IDS])
-_OF_SERVICES = ("publish_events", "ask_rollout")
-#: A bad event does not make the call one: 202 names it, and it is kept.
-_ACCEPTED_WITH_REJECTED = {
-    "include-operation-id": "publish_events",
-    "checks": {"negative_data_rejection": {"expected-statuses": [202, 400, 401, 403, 404, 405, 415]}},
-}
-_CONFIG = {
-    "base-url": os.environ["PUBLIC_URL"],
-    "generation": {"database": "none"},
-    "operations": [_ACCEPTED_WITH_REJECTED],
-}
-
-with GENERATOR_STATS.silence():
-    document = SchemaGenerator().get_schema(request=None, public=True)
-schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict(_CONFIG))
-schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones())))
-
-
-@schema.auth(refresh_interval=None)  # else the first call's token goes with all of them
-class Token:
-    """The token of whom the call is for."""
-
-    def get(self, case: Any, context: Any) -> str:
-        is_service = case.operation.definition.raw["operationId"] in _OF_SERVICES
-        return issue_service_token("tasks") if is_service else issue_token(User(id=ALICE))
-
-    def set(self, case: Any, data: str, context: Any) -> None:
-        case.headers["Authorization"] = f"Bearer {data}"
-
-
-def aim(case: Any) -> None:
-    """Put rows that are there in the place of ids that only look right, now and then; a cursor in that of any text."""
-    notification_id = case.path_parameters.get("notification_id")
-    if isinstance(notification_id, str) and ids.is_notification_id(notification_id):
-        case.path_parameters["notification_id"] = next(_in_turn) or notification_id
-    status, cursor = case.query.get("status", Status.ALL), case.query.get("cursor")
-    if isinstance(cursor, str) and cursor and status in list(Status):
-        case.query["cursor"] = cursors.encode(Position(NOON, IDS[0]), user_id=ALICE, status=Status(status))
 
 
 @pytest.fixture(autouse=True)
 def _alice(web):
-    alice = User.objects.create(id=ALICE, name="Alice", email="alice@example.com")
-    Notification.objects.bulk_create(Notification(id=i, user=alice, type="mentioned", title="T", body="") for i in IDS)
+    fill()
 
 
 @schema.parametrize()
@@ -80,3 +24,21 @@ def test_a_call_keeps_to_its_document(case, valkey):
     response = case.call_and_validate()
     if case.meta.generation.mode.is_positive:
         assert response.status_code not in (401, 403), "the token was refused, so nothing was tried"
+
+
+def test_calls_in_sequence_keep_to_the_document(valkey):
+    found = set()
+
+    class Workflow(schema.as_state_machine()):
+        """Calls with what earlier ones answered: the ids of a list, a device that was registered."""
+
+        def before_call(self, case):
+            valkey.flushall()
+            give_cursor(case)
+
+        def after_call(self, response, case):
+            if response.status_code < 300 and case.path_parameters:
+                found.add(case.operation.path)
+
+    run_state_machine_as_test(Workflow, settings=settings(examples(6), stateful_step_count=12))
+    assert found, "no call found what an earlier one named"
