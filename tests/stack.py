@@ -23,6 +23,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
 from devstack.identity import Identity
 from devstack.ports import free_port
@@ -60,6 +61,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         early_config.add_cleanup(running.close)
         early_config.stash[_SERVERS] = running.enter_context(throwaway_servers())
     return (yield)
+
+
+def pytest_unconfigure() -> None:
+    """Leave no connection to what goes on from here: children of one parent that used the same would mix their answers."""
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        connection.close_pool()
 
 
 @pytest.fixture
