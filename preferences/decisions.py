@@ -105,7 +105,12 @@ class Decisions:
 
 
 _BECAUSE = MappingProxyType({reason: Decision(reason) for reason in Reason if reason.outcome is not Outcome.HOLD})
-_NOTHING_BECAUSE = MappingProxyType({reason: Decisions(d, d, d) for reason, d in _BECAUSE.items()})
+_NOTHING_BECAUSE = MappingProxyType(
+    {
+        reason: Decisions(in_app=_BECAUSE[reason], email=_BECAUSE[reason], push=_BECAUSE[reason])
+        for reason in (Reason.UNKNOWN_USER, Reason.INACTIVE_USER, Reason.NOT_IN_ROLLOUT, Reason.OWN_ACTION)
+    }
+)
 
 
 def decide(
@@ -129,7 +134,7 @@ def decide(
     return Decisions(
         in_app=_BECAUSE[_preference(type_, recipient, Channel.IN_APP)],
         email=_email(type_, recipient, now=now, is_stale=age > type_.max_age[Channel.EMAIL]),
-        push=_BECAUSE[_push(type_, recipient, is_stale=age > type_.max_age[Channel.PUSH])],
+        push=_push(type_, recipient, is_stale=age > type_.max_age[Channel.PUSH]),
     )
 
 
@@ -165,10 +170,10 @@ def _email(type_: NotificationType, recipient: Recipient, *, now: datetime, is_s
     return _BECAUSE[Reason.STALE if is_stale else Reason.PREFERENCE_ON]
 
 
-def _push(type_: NotificationType, recipient: Recipient, *, is_stale: bool) -> Reason:
+def _push(type_: NotificationType, recipient: Recipient, *, is_stale: bool) -> Decision:
     preference = _preference(type_, recipient, Channel.PUSH)
     if preference is Reason.PREFERENCE_OFF:
-        return preference
+        return _BECAUSE[preference]
     if not recipient.has_push_token:
-        return Reason.NO_PUSH_TOKEN
-    return Reason.STALE if is_stale else Reason.PREFERENCE_ON
+        return _BECAUSE[Reason.NO_PUSH_TOKEN]
+    return _BECAUSE[Reason.STALE if is_stale else Reason.PREFERENCE_ON]
