@@ -27,4 +27,4 @@ ENV SERVICE_VERSION=$SERVICE_VERSION \
 USER notifications
 EXPOSE 8000
 # A shell fills in the variables and makes way, so that SIGTERM reaches the process itself.
-CMD ["sh", "-c", "exec uvicorn notifications_project.asgi:application --host ${BIND_ADDRESS:-127.0.0.1} --port ${PORT:-8000} --lifespan off --no-access-log --no-server-header --log-level warning --ws notifications.socket_protocol:SocketProtocol --ws-max-size 32768 --ws-per-message-deflate false --ws-ping-interval 20 --ws-ping-timeout 20 --timeout-graceful-shutdown 10"]
+CMD ["sh", "-c", "exec uvicorn notifications_project.asgi:application --host ${BIND_ADDRESS:-127.0.0.1} --port ${PORT:-8000} --lifespan off --no-access-log --no-server-header --log-level warning --ws notifications.sockets.protocol:SocketProtocol --ws-max-size 32768 --ws-per-message-deflate false --ws-ping-interval 20 --ws-ping-timeout 20 --timeout-graceful-shutdown 10"]

@@ -60,7 +60,6 @@ class AccountAdmin(ReadOnlyAdmin):
             "title": person.name,
             "opts": self.opts,
             "page": account_page.read(person, request.GET.dict()),
-            "channels": list(account_page.CHANNELS.values()),
             "may_open_body": may_open_body(request),
             "failures": (State.FAILED, State.BOUNCED),
             "successes": (State.SENT, State.DELIVERED),

@@ -3,21 +3,20 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Final
 
 from django.conf import settings
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notifications import api_shapes, cursors, ids, inbox
+from notifications import api_shapes, cursors, ids, inbox, marking
 from notifications.inbox import Position, Status
 from notifications.tracing import own_explanation
 from preferences import rollout
 from preferences.api_calls import ApiView, call
-from preferences.api_errors import ErrorCode, InvalidRequest
+from preferences.api_errors import ErrorCode, InvalidRequest, Missing
 
-_INVALID: Final = (ErrorCode.INVALID_REQUEST, ErrorCode.UNSUPPORTED_MEDIA_TYPE)
+_NO_UNDO = f"is unknown, or its {marking.UNDO_WINDOW.seconds} seconds are over"
 
 
 class NotificationList(ApiView):
@@ -28,7 +27,6 @@ class NotificationList(ApiView):
         per_minute=60,
         query=api_shapes.ListQuery,
         answer=api_shapes.NotificationPage,
-        refuses=[ErrorCode.INVALID_REQUEST],
     )
     def get(self, request: Request) -> Response:
         """Your notifications, newest first. A cursor stays in its place while rows arrive or are read."""
@@ -107,7 +105,7 @@ class Read(ApiView):
     def patch(self, request: Request, notification_id: str) -> Response:
         """Mark as read. Again changes nothing: the first time stays."""
         with _or_not_found():
-            read_at = inbox.mark_read(self.user.id, _well_formed(notification_id))
+            read_at = marking.mark_read(self.user.id, _well_formed(notification_id))
         return Response({"id": notification_id, "read_at": inbox.show_time(read_at)})
 
 
@@ -124,7 +122,7 @@ class Unread(ApiView):
     def patch(self, request: Request, notification_id: str) -> Response:
         """Mark as not read."""
         with _or_not_found():
-            inbox.mark_unread(self.user.id, _well_formed(notification_id))
+            marking.mark_unread(self.user.id, _well_formed(notification_id))
         return Response({"id": notification_id, "read_at": None})
 
 
@@ -136,13 +134,13 @@ class ReadAll(ApiView):
         per_minute=30,
         takes=api_shapes.ReadAll,
         answer=api_shapes.MarkedAll,
-        refuses=[*_INVALID, ErrorCode.NOT_FOUND],
+        refuses=[ErrorCode.NOT_FOUND],
     )
     def post(self, request: Request) -> Response:
         """Mark everything as read, or everything up to one notification."""
         up_to = api_shapes.ReadAll.read(request).get("up_to")
-        with _or_not_found():
-            marked = inbox.mark_all_read(self.user.id, up_to=up_to)
+        with _or_not_found(up_to="is no notification of yours"):
+            marked = marking.mark_all_read(self.user.id, up_to=up_to)
         return Response({"updated": marked.updated, "unread_count": marked.unread_count, "undo_id": marked.undo_id})
 
 
@@ -154,13 +152,13 @@ class UndoReadAll(ApiView):
         per_minute=30,
         takes=api_shapes.UndoReadAll,
         answer=api_shapes.Unread,
-        refuses=[*_INVALID, ErrorCode.NOT_FOUND],
+        refuses=[ErrorCode.NOT_FOUND],
     )
     def post(self, request: Request) -> Response:
         """Take `read-all` back: what it marked is unread again."""
         undo_id = api_shapes.UndoReadAll.read(request)["undo_id"]
-        with _or_not_found():
-            unread_count = inbox.undo_mark_all(self.user.id, undo_id)
+        with _or_not_found(undo_id=_NO_UNDO):
+            unread_count = marking.undo_mark_all(self.user.id, undo_id)
         return Response({"unread_count": unread_count})
 
 
@@ -180,12 +178,12 @@ class Bell(ApiView):
 
 
 @contextlib.contextmanager
-def _or_not_found() -> Iterator[None]:
-    """Answer 404 alike for what is unknown, another user's, or too late."""
+def _or_not_found(**details: str) -> Iterator[None]:
+    """Answer 404 alike for what is unknown, another user's, or too late; `details` name the field that says it."""
     try:
         yield
-    except (inbox.UnknownNotification, inbox.InvalidUndo) as error:
-        raise NotFound from error
+    except (inbox.UnknownNotification, marking.InvalidUndo) as error:
+        raise Missing(details) from error
 
 
 def _well_formed(notification_id: str) -> str:

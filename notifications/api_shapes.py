@@ -6,9 +6,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from notifications import ids, inbox_queries
+from notifications import cursors, ids, inbox_queries
 from notifications.inbox import Status
-from preferences.api_input import Body, Query, QueryInteger, Text
+from preferences.api_input import Body, OneOf, Query, QueryInteger, Text
 from preferences.catalog import Channel
 from preferences.decisions import Outcome, Reason
 
@@ -38,15 +38,28 @@ class NotificationId(Text):
         return text
 
 
+class Cursor(Text):
+    """A string of the form of a cursor; whether it is from this list is seen when it is used."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the cursor. Raises ValidationError."""
+        text = super().to_internal_value(data)
+        try:
+            cursors.read(text)
+        except cursors.InvalidCursor as error:
+            raise serializers.ValidationError(str(error)) from error
+        return text
+
+
 # --- Taken ---------------------------------------------------------------------------------------------------
 
 
 class ListQuery(Query):
     """Which part of the list."""
 
-    status = serializers.ChoiceField([status.value for status in Status], default=Status.ALL.value)
+    status = OneOf(Status, default=Status.ALL.value)
     limit = QueryInteger(min_value=1, max_value=100, default=25)
-    cursor = Text(required=False, help_text="The `cursor` of the page before, with the same `status`.")
+    cursor = Cursor(required=False, help_text="The `cursor` of the page before, with the same `status`.")
 
 
 class ReadAll(Body):

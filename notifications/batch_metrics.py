@@ -15,7 +15,7 @@ from notifications.verdicts import Verdict
 from preferences.catalog import CATALOG, Channel
 from preferences.decisions import Reason
 from telemetry import metrics
-from telemetry.metrics import Metric, Stage, Tag
+from telemetry.metric_catalog import Metric, Stage, Tag
 
 metrics.allow(Tag.PATH, Path)
 metrics.allow(Tag.TYPE, CATALOG)

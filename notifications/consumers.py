@@ -11,14 +11,15 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError, InterfaceError
 
 from delivery.transports import bell
-from notifications import inbox, socket_handshake, socket_messages, socket_places
-from notifications.displays import Displays
+from notifications import inbox
 from notifications.inbox_queries import Unread
-from notifications.newest_count import NewestCount
-from notifications.socket_admission import Admission, CloseCode, Refused, admit, check
-from notifications.socket_messages import Allowance, BadMessage, ClientMessage, Displayed, ErrorCode, Ping, Resume
-from notifications.socket_threads import in_thread, in_token_thread
-from notifications.socket_watch import SocketWatch
+from notifications.sockets import handshake, messages, places
+from notifications.sockets.admission import Admission, CloseCode, Refused, admit, check
+from notifications.sockets.displays import Displays
+from notifications.sockets.messages import Allowance, BadMessage, ClientMessage, Displayed, ErrorCode, Ping, Resume
+from notifications.sockets.newest_count import NewestCount
+from notifications.sockets.threads import in_thread, in_token_thread
+from notifications.sockets.watch import SocketWatch
 from preferences.claims import Claims
 
 _MISSED_LIMIT: Final = 100
@@ -58,13 +59,13 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         """Admit the socket, or accept and close it, since browsers see no code otherwise."""
-        if not socket_handshake.is_from_allowed_page(self.scope):
+        if not handshake.is_from_allowed_page(self.scope):
             await self.close()  # before it is accepted: HTTP 403
             return
-        credentials = socket_handshake.credentials(self.scope)
+        credentials = handshake.credentials(self.scope)
         await self.accept(credentials.subprotocol)
         try:
-            claims = await in_token_thread(check, credentials.token, socket_handshake.client_address(self.scope))
+            claims = await in_token_thread(check, credentials.token, handshake.client_address(self.scope))
             self._admission = await in_thread(admit, credentials.token, claims)
             await self._enter(self._admission)
         except Refused as refused:
@@ -86,7 +87,7 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._watch.remove(self)
         if self._admission is not None:
             await self.channel_layer.group_discard(bell.group_name(self._admission.user_id), self.channel_name)
-            await in_thread(socket_places.give_back, self._admission.place)
+            await in_thread(places.give_back, self._admission.place)
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close the socket; safe to call twice."""
@@ -168,7 +169,7 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         return self._admitted.token
 
     @property
-    def place(self) -> socket_places.Place:
+    def place(self) -> places.Place:
         """Its place among the user's sockets."""
         return self._admitted.place
 
@@ -181,7 +182,7 @@ class BellConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             if not self._allowance.take(now=time.monotonic()):
                 raise BadMessage(ErrorCode.RATE_LIMITED)
-            await self._answer(socket_messages.read(text_data))
+            await self._answer(messages.read(text_data))
         except BadMessage as bad:
             await self._say({"type": "error", "code": bad.code})
         except (DatabaseError, InterfaceError):

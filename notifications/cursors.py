@@ -30,14 +30,14 @@ def encode(position: Position, *, user_id: UUID, status: Status) -> str:
 
 def decode(text: str, *, user_id: UUID, status: Status) -> Position:
     """Return the place that `encode` wrote for the same user and filter. Raises InvalidCursor."""
-    position = _read(text)
+    position = read(text)
     if not constant_time_compare(encode(position, user_id=user_id, status=status), text):
         raise InvalidCursor("is not from this list")
     return position
 
 
-def _read(text: str) -> Position:
-    """Read the place without a look at the signature."""
+def read(text: str) -> Position:
+    """Return the place that the text names, whoever wrote it and for whatever list. Raises InvalidCursor."""
     if len(text) > _LONGEST:
         raise InvalidCursor("is too long")
     try:

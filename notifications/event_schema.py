@@ -13,7 +13,7 @@ from preferences.catalog import CATALOG
 Schema = dict[str, Any]
 
 #: With something in it that is kept: control characters are dropped.
-_SOMETHING_VISIBLE: Final = r"[^\u0000-\u0008\u000e-\u001f\u007f-\u009f]"
+_SOMETHING_VISIBLE: Final = r"[^\u0000-\u0008\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]"
 #: Printable ASCII behind one slash, without a backslash; or https.
 _URL: Final = r"^(/([!-.0-\[\]-~][!-\[\]-~]*)?|https://[!-~]+)$"
 #: RFC 3339; before 1970 nothing happened.

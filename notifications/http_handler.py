@@ -5,7 +5,7 @@ middleware, for the view and for the end: as much CPU as the list call itself ne
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from tempfile import SpooledTemporaryFile
@@ -44,11 +44,18 @@ class HttpHandler(ASGIHandler):
             return
         with body:
             response = await self._in_thread(self._respond, scope, body)
+            if response.streaming and not response.is_async:
+                response.streaming_content = self._pieces(response.streaming_content)
             try:
                 await self.send_response(response, send)
             finally:
                 if response.streaming:
                     await self._in_thread(response.close)
+
+    async def _pieces(self, content: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield what a view, which is synchronous, streams. Django would have all of it in memory first, and warn."""
+        while (piece := await self._in_thread(next, content, None)) is not None:
+            yield piece
 
     async def _in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""What happened (ledger, decisions, rejected events) and the inbox."""
+"""What happened (ledger, decisions, rejected and waiting events), the inbox, and what support has run over both."""
 
 from typing import ClassVar
 
@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from preferences.catalog import Channel
 from preferences.decisions import Reason
 from preferences.models import User
 
@@ -97,6 +98,10 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"event {self.event_id} for {self.user_id or self.recipient}"
+
+    def reason(self, channel: Channel) -> Reason:
+        """Return what was decided for the channel."""
+        return Reason(getattr(self, channel.value))
 
 
 class RejectedEvent(models.Model):
@@ -241,4 +246,7 @@ class Account(User):
         proxy = True
         verbose_name = "person"
         verbose_name_plural = "people"
-        permissions: ClassVar = [("open_body", "Can open the body of what was sent to people (logged)")]
+        permissions: ClassVar = [
+            ("open_body", "Can open the body of what was sent to people (logged)"),
+            ("view_system", "Can see how the system runs and what its templates look like"),
+        ]

@@ -22,7 +22,8 @@ from delivery.rendering import Content, render
 from delivery.transports import bell
 from notifications import event_log, inbox, records
 from notifications.batch_metrics import BatchMetrics, Tally, tally, tally_malformed
-from notifications.events import Event, Rejected, read_message
+from notifications.event_messages import read_message
+from notifications.events import Event, Rejected
 from notifications.inbox import Item
 from notifications.models import Path, Rejection
 from notifications.records import IdCollision

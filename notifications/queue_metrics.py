@@ -18,9 +18,8 @@ from notifications.support import backlog
 from notifications.support.backlog import ByHttp, Waiting
 from notifications.support.queue_depths import Question
 from preferences import rollout
-from preferences.catalog import Channel
 from telemetry import metrics
-from telemetry.metrics import Metric, Queue
+from telemetry.metric_catalog import Metric, Queue
 
 _STATES: Final = {State.PENDING: Queue.PENDING_DELIVERIES, State.HELD: Queue.HELD_DELIVERIES}
 
@@ -46,8 +45,7 @@ def _names() -> Mapping[str, Queue]:
     return {
         settings.EVENTS_QUEUE_NAME: Queue.EVENTS,
         f"{settings.EVENTS_QUEUE_NAME}-dlq": Queue.DEAD_LETTERS,
-        settings.OUTBOUND_QUEUES[Channel.EMAIL]: Queue.EMAIL_TASKS,
-        settings.OUTBOUND_QUEUES[Channel.PUSH]: Queue.PUSH_TASKS,
+        **{name: Queue(f"{channel}_tasks") for channel, name in settings.OUTBOUND_QUEUES.items()},
         settings.MAINTENANCE_QUEUE: Queue.MAINTENANCE_TASKS,
     }
 

@@ -4,8 +4,8 @@ from channels.security.websocket import WebsocketDenier
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from notifications.consumers import BellConsumer
-from notifications.displays import Displays
-from notifications.socket_watch import SocketWatch
+from notifications.sockets.displays import Displays
+from notifications.sockets.watch import SocketWatch
 
 websocket_urlpatterns: list[URLPattern | URLResolver] = [
     path("ws/notifications", BellConsumer.as_asgi(watch=SocketWatch(), displays=Displays())),

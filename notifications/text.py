@@ -2,7 +2,8 @@
 
 import re
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+#: With those that turn the direction of what stands behind them: a name could show the words around it backwards.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _WHITE = frozenset("\t\n\r\x0b\x0c")
 
 

@@ -17,8 +17,9 @@ from django.db.models.functions import Now
 
 from notifications import event_log, records
 from notifications.batch_metrics import count_rejections
+from notifications.event_messages import read_message
 from notifications.event_queue import MAX_RECEIVES, Received
-from notifications.events import Event, Rejected, read_message
+from notifications.events import Event, Rejected
 from notifications.models import Path, Rejection, WaitingEvent
 
 _BATCH: Final = 100  # events of one receive

@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from notifications.support import admin_site
 from preferences import people_search, rollout
 from preferences.models import User
-from tests.plans import planted, scanned
+from tests.query_plans import planted, scanned
 from tests.staff import browse_as, superuser, supporter
 
 pytestmark = pytest.mark.django_db

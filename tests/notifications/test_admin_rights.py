@@ -4,7 +4,7 @@ from itertools import product
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
@@ -20,7 +20,7 @@ from preferences.models import Flag, User
 from preferences.push_tokens import Platform
 from tests.cloudevents import event_for, message
 from tests.delivery.rows import delivery
-from tests.staff import browse_as, member, product_manager, superuser, supporter
+from tests.staff import browse_as, member, product_manager, staff_with, superuser, supporter
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ RIGHTS = {
         "delivery.delivery": {"view"},
         "delivery.suppressedaddress": {"view", "add", "delete"},
     },
-    "pm": {"preferences.flag": {"view", "change"}},
+    "pm": {"preferences.flag": {"view", "change"}, "notifications.forecast": {"view"}},
     "nobody": {},
 }
 WHO = {"support": supporter, "pm": product_manager, "nobody": lambda: member("new@example.com")}
@@ -86,11 +86,21 @@ def test_nobody_changes_more_than_their_group_may(one_of_each, who):
     assert not User.objects.filter(name="mine").exists()
 
 
-@pytest.mark.parametrize("who", WHO)
-def test_our_own_pages_are_for_support(who):
+@pytest.mark.parametrize(
+    ("who", "pages"), [("support", OUR_PAGES), ("pm", {"explain", "preview", "operations"}), ("nobody", set())]
+)
+def test_our_own_pages_are_for_support_and_the_rollout_needs_some(who, pages):
     client = browse_as(WHO[who]())
-    expected = 200 if who == "support" else 403
-    assert {client.get(reverse(f"admin:{page}")).status_code for page in OUR_PAGES} == {expected}
+    answers = {page: client.get(reverse(f"admin:{page}")).status_code for page in OUR_PAGES}
+    assert answers == {page: 200 if page in pages else 403 for page in OUR_PAGES}
+
+
+def test_who_raises_the_rollout_sees_whether_somebody_is_in_and_no_way_to_what_they_got(alice):
+    product = browse_as(product_manager())
+    page = product.get(reverse("admin:explain"), {"user": alice.email, "type": "mentioned"}).content.decode()
+    assert f"{alice.name} would see it in the bell at once" in page
+    assert f"/account/{alice.id}/" not in page
+    assert reverse("admin:switch") not in product.get(reverse("admin:operations")).content.decode()
 
 
 def address_of(model, page: str) -> str:
@@ -156,10 +166,16 @@ def test_the_groups_have_these_rights_and_no_others():
         for group in Group.objects.filter(name__in=["Support", "Product"])
     }
     assert rights == {
-        "Product": {"preferences.view_flag", "preferences.change_flag"},
+        "Product": {
+            "preferences.view_flag",
+            "preferences.change_flag",
+            "notifications.view_forecast",
+            "notifications.view_system",
+        },
         "Support": {
             "notifications.view_account",
             "notifications.open_body",
+            "notifications.view_system",
             "notifications.view_rejectedevent",
             "notifications.change_rejectedevent",
             "notifications.view_forecast",
@@ -175,7 +191,8 @@ def test_the_groups_have_these_rights_and_no_others():
 
 
 def test_the_migration_can_be_undone_and_done_again():
-    before = Group.objects.get(name="Support").permissions.count()
+    rights = Group.objects.get(name="Support").permissions.exclude(codename="view_system")  # of a later migration
+    before = set(rights)
     executor = MigrationExecutor(connection)
     migration = executor.loader.get_migration("notifications", "0004_support_group")
     state = executor.loader.project_state(("notifications", "0004_support_group"))
@@ -185,7 +202,21 @@ def test_the_migration_can_be_undone_and_done_again():
         assert not Group.objects.filter(name__in=["Support", "Product"]).exists()
         for _ in range(2):
             operation.database_forwards("notifications", editor, state, state)
-    assert Group.objects.get(name="Support").permissions.count() == before
+    assert set(Group.objects.get(name="Support").permissions.all()) == before
+
+
+def test_whoever_could_open_operations_keeps_that():
+    group = Group.objects.create(name="On call")
+    group.permissions.set(Permission.objects.filter(codename="view_account"))
+    user = staff_with("view_account")
+    executor = MigrationExecutor(connection)
+    key = ("notifications", "0007_see_how_it_runs")
+    operation = executor.loader.get_migration(*key).operations[-1]
+    state = executor.loader.project_state(key)
+    with connection.schema_editor(atomic=False) as editor:
+        operation.database_forwards("notifications", editor, state, state)
+    assert group.permissions.filter(codename="view_system").exists()
+    assert User.objects.get(id=user.id).has_perm("notifications.view_system")
 
 
 def test_decisions_and_the_ledger_have_no_page_of_their_own():

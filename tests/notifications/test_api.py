@@ -168,7 +168,9 @@ def test_what_is_newer_than_the_watermark_stays_unread(call, alice):
 
 def test_an_unknown_or_foreign_watermark_is_not_found(call, charlie):
     for up_to in (UNKNOWN, stored(charlie)):
-        assert refusal(call.post(place("read-all"), {"up_to": up_to})) == (404, "NOT_FOUND")
+        refused = call.post(place("read-all"), {"up_to": up_to})
+        assert refusal(refused) == (404, "NOT_FOUND")
+        assert refused.json()["error"]["details"] == {"up_to": "is no notification of yours"}
 
 
 @pytest.mark.parametrize("up_to", [5, None, True, [], {}, "", "x", "ntf_\x00", UNKNOWN + "\n"])
@@ -195,7 +197,9 @@ def test_an_undo_of_another_or_of_ones_own_making_is_not_found(call, alice, char
     stored(alice)
     undo_id = call.post(place("read-all")).json()["undo_id"]
     for caller, one in [(Caller(charlie), undo_id), (call, undo_id[:-1]), (call, "ü"), (call, "x" * 9000)]:
-        assert refusal(caller.post(place("read-all", "undo"), {"undo_id": one})) == (404, "NOT_FOUND")
+        refused = caller.post(place("read-all", "undo"), {"undo_id": one})
+        assert refusal(refused) == (404, "NOT_FOUND")
+        assert refused.json()["error"]["details"] == {"undo_id": "is unknown, or its 60 seconds are over"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from django.db import InternalError, OperationalError
 from django.utils import timezone
 from waffle.models import Switch
 
-from notifications import events, waiting_events
+from notifications import waiting_events
+from notifications.event_messages import MAX_MESSAGE_BYTES
 from notifications.models import RejectedEvent, WaitingEvent
 from preferences import rollout
 from tests.cloudevents import cloudevent, event_for
@@ -125,8 +126,8 @@ def test_ten_thousand_recipients_fit():
 
 def test_a_mebibyte_is_taken_and_a_byte_more_is_not(alice):
     body = json.dumps(event_for(alice)).encode()
-    assert answered(service()("POST", EVENTS, body.ljust(events.MAX_MESSAGE_BYTES))) == (1, [])
-    assert "1048576" in details(service()("POST", EVENTS, body.ljust(events.MAX_MESSAGE_BYTES + 1)))["body"]
+    assert answered(service()("POST", EVENTS, body.ljust(MAX_MESSAGE_BYTES))) == (1, [])
+    assert "1048576" in details(service()("POST", EVENTS, body.ljust(MAX_MESSAGE_BYTES + 1)))["body"]
 
 
 def test_what_the_intake_could_not_read_again_is_not_accepted(alice):

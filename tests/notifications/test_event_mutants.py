@@ -19,8 +19,8 @@ from notifications.pipeline import Message
 from notifications.waiting_events import WaitingEvents
 from tests.cloudevents import cloudevent, event_for, message
 from tests.examples import examples
+from tests.json_mutants import mutants
 from tests.json_schema import from_schema
-from tests.mutations import mutants
 from tests.preferences.services import service
 from tests.rest import refusal
 

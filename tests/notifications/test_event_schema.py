@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifications.event_messages import read_message
 from notifications.event_schema import EVENT, EVENT_OR_BATCH
-from notifications.events import Event, Rejected, read_message
+from notifications.events import Event, Rejected
 from notifications.models import Rejection
 from tests.cloudevents import cloudevent
 from tests.examples import examples
+from tests.json_mutants import Json, mutants
 from tests.json_schema import from_schema, in_python
-from tests.mutations import Json, mutants
 
 NOW = datetime(2026, 3, 4, 14, 30, tzinfo=UTC)
 formats = jsonschema.FormatChecker(formats=())

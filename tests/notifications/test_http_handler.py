@@ -7,6 +7,7 @@ import httpx
 import pytest
 from django.conf import settings
 from django.core import signals
+from django.http import FileResponse
 
 from notifications.health import HostCheck
 from notifications.http_handler import HttpHandler
@@ -68,6 +69,16 @@ def test_an_unknown_address_of_the_api_is_answered_in_json(handler):
     start, body = request(handler, path="/api/v1/nothing")
     assert start["status"] == 404
     assert b"NOT_FOUND" in body["body"]
+
+
+def test_a_file_is_sent_by_the_piece_and_nothing_is_warned_of(handler, tmp_path, monkeypatch):
+    (tmp_path / "long.txt").write_bytes(content := b"0123456789" * 20_000)
+    monkeypatch.setattr(handler, "get_response", lambda _: FileResponse((tmp_path / "long.txt").open("rb")))
+    start, *pieces, last = request(handler)
+    assert start["status"] == 200
+    assert [len(piece["body"]) for piece in pieces] == [65_536, 65_536, 65_536, 3_392]
+    assert b"".join(piece["body"] for piece in pieces) == content
+    assert last == {"type": "http.response.body"}
 
 
 def test_more_calls_at_once_than_connections_are_all_answered(web: Web, alice: User):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from delivery import dispatch
 from delivery.models import Delivery, State
-from notifications import inbox, pipeline
+from notifications import marking, pipeline
 from notifications.models import Notification, Path
 from preferences.catalog import Channel
 from preferences.decisions import Reason
@@ -67,22 +67,22 @@ def test_the_same_event_again_calls_nobody_twice(alice, woken):
 
 def test_reading_cancels_what_still_waits(alice):
     process(event_for(alice))
-    inbox.mark_read(alice.id, Notification.objects.get().id)
+    marking.mark_read(alice.id, Notification.objects.get().id)
     mail = Delivery.objects.get()
     assert (mail.state, mail.reason) == (State.SUPPRESSED, Reason.ALREADY_READ)
 
 
 def test_taking_a_mark_back_lets_the_mail_go(alice):
     process(event_for(alice))
-    undo_id = inbox.mark_all_read(alice.id).undo_id
+    undo_id = marking.mark_all_read(alice.id).undo_id
     assert Delivery.objects.get().state == State.SUPPRESSED
-    inbox.undo_mark_all(alice.id, undo_id)
+    marking.undo_mark_all(alice.id, undo_id)
     assert (Delivery.objects.get().state, Delivery.objects.get().reason) == (State.PENDING, "")
 
 
 def test_reading_everything_cancels_everything_of_this_user_alone(alice, bob):
     process(event_for(alice, bob, id="1"), event_for(alice, bob, id="2"))
-    inbox.mark_all_read(alice.id)
+    marking.mark_all_read(alice.id)
     waiting = Delivery.objects.filter(state=State.PENDING)
     assert list(waiting.values_list("user_id", flat=True)) == [bob.id, bob.id]
 

@@ -15,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 from notifications import inbox, inbox_queries
 from preferences import rollout
 from preferences.models import User
-from tests.plans import planted
+from tests.query_plans import planted
 from tests.rest import NOTIFICATIONS, PREFERENCES, Caller
 
 pytestmark = pytest.mark.django_db

@@ -1,8 +1,7 @@
 import os
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import boto3
@@ -10,20 +9,20 @@ import httpx
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
-from waffle.models import Switch
 
-from devstack.waiting import wait_until
 from notifications import pipeline, records, rejections, waiting_events
+from notifications.event_messages import read_message
 from notifications.event_queue import MAX_RECEIVES
-from notifications.events import Event, Rejected, read_message
-from notifications.intake import Intake
+from notifications.events import Event, Rejected
+from notifications.intake.intake import Intake
 from notifications.models import Notification, Path, ReceivedEvent, RejectedEvent, WaitingEvent
 from notifications.waiting_events import WaitingEvents
-from preferences import rollout
 from preferences.authentication import issue_service_token
 from tests.bells import open_bell
 from tests.cloudevents import cloudevent, event_for, message
 from tests.conftest import running_process
+from tests.notifications import intakes
+from tests.notifications.intakes import soon, stored, turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,23 +38,8 @@ def several(user, count) -> list:
     return [event_for(user, id=str(number)) for number in range(count)]
 
 
-@contextmanager
-def running() -> Iterator[Intake]:
-    intake = Intake(WaitingEvents(), path=Path.HTTP, receivers=1, processors=1)
-    intake.start()
-    try:
-        yield intake
-    finally:
-        intake.stop()
-        assert intake.join()
-
-
-def soon(condition, seconds=10.0) -> bool:
-    return wait_until(condition, seconds=seconds)
-
-
-def stored(count):
-    return lambda: Notification.objects.count() == count
+def running() -> AbstractContextManager[Intake]:
+    return intakes.running(WaitingEvents(), path=Path.HTTP, receivers=1, processors=1)
 
 
 def nothing_waits() -> bool:
@@ -256,10 +240,6 @@ def test_the_kill_switch_holds_what_waits_and_lets_it_go_on_release(alice):
         assert soon(stored(1))
 
 
-def turn(*, kill_switch) -> None:
-    Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": kill_switch})
-
-
 def test_an_event_that_makes_the_pipeline_fail_is_rejected_alone(alice, monkeypatch):
     render = pipeline.render_event
 
@@ -299,9 +279,7 @@ def test_what_ends_the_intake_again_and_again_is_rejected_at_last(alice, setting
 
 def ends_of_itself(intake) -> bool:
     intake.start()
-    has_failed = not intake.join()
-    intake._finished.set()  # as the end of its process does
-    return has_failed
+    return not intake.join()
 
 
 def test_postgresql_away_loses_nothing(alice, servers, settings):

@@ -7,25 +7,25 @@ from typing import Final, Protocol
 
 from django.db import DatabaseError, InterfaceError
 
-from notifications import socket_places
-from notifications.socket_revocation import CheckedSocket, RevocationWatch
-from notifications.socket_threads import in_thread
-from notifications.socket_turns import TurningSocket, Turns
+from notifications.sockets import places
+from notifications.sockets.revocation import CheckedSocket, RevocationWatch
+from notifications.sockets.threads import in_thread
+from notifications.sockets.turns import TurningSocket, Turns
 from preferences import rollout
 from preferences.rollout import Rollout
 from telemetry import metrics
-from telemetry.metrics import Metric
+from telemetry.metric_catalog import Metric
 
 logger = logging.getLogger(__name__)
 
 _EVERY_SECONDS: Final = 1.0
-_RENEW_EVERY_SECONDS: Final = socket_places.LEASE_SECONDS / 3
+_RENEW_EVERY_SECONDS: Final = places.LEASE_SECONDS / 3
 
 
 class WatchedSocket(CheckedSocket, TurningSocket, Protocol):
     """A socket as the watch sees it."""
 
-    place: socket_places.Place
+    place: places.Place
 
 
 class SocketWatch:
@@ -78,13 +78,13 @@ class SocketWatch:
     async def _renew_places(self) -> None:
         now = time.monotonic()
         due = [socket for socket, renew_at in self._sockets.items() if renew_at <= now]
-        if not await in_thread(socket_places.renew, [socket.place for socket in due]):
+        if not await in_thread(places.renew, [socket.place for socket in due]):
             return
         for socket in due:
             if socket in self._sockets:
                 self._sockets[socket] = now + _RENEW_EVERY_SECONDS
             else:  # it left meanwhile, perhaps before its place was renewed
-                await in_thread(socket_places.give_back, socket.place)
+                await in_thread(places.give_back, socket.place)
 
     async def _tell_turned(self) -> None:
         current = await in_thread(rollout.current)

@@ -16,9 +16,9 @@ from django.db import connection
 from django.utils import timezone
 
 from notifications import ids
-from notifications.socket_threads import in_thread
+from notifications.sockets.threads import in_thread
 from telemetry import metrics
-from telemetry.metrics import Metric, Stage
+from telemetry.metric_catalog import Metric, Stage
 
 logger = logging.getLogger(__name__)
 

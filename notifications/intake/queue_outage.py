@@ -1,4 +1,7 @@
-"""What the log hears of a queue that is away: the intake's receivers ask it in vain several times a second."""
+"""What the log hears of a queue that is away: the intake's receivers ask it in vain several times a second.
+
+Beat, which calls for work every few seconds, tells of it in the same way.
+"""
 
 import logging
 import math
@@ -13,7 +16,7 @@ REMIND_SECONDS: Final = 30
 
 
 class QueueOutage:
-    """One for all receivers of a queue. Says when an outage begins, how long it has lasted, and when it is over.
+    """One for all who ask a queue. Says when an outage begins, how long it has lasted, and when it is over.
 
     "unreachable" is said every REMIND_SECONDS at most, even of a queue that comes and goes; an outage of which nothing
     was said ends in silence too. `clock` gives monotonic seconds.

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from notifications.socket_threads import in_token_thread
+from notifications.sockets.threads import in_token_thread
 from preferences.authentication import AuthenticationUnavailable, InvalidToken, verify
 from preferences.claims import Claims
 

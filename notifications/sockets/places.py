@@ -49,6 +49,7 @@ class Place:
 
     @property
     def key(self) -> str:
+        """The set of this user's sockets."""
         return f"bell:sockets:{self.user_id.hex}"
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
 
-from notifications import socket_places
+from notifications.sockets import places
 from preferences import rollout
 from preferences.api_access import FAILED_AUTHENTICATION
 from preferences.authentication import AuthenticationUnavailable, InvalidToken, costs_a_question, user_of, verify
@@ -36,7 +36,7 @@ class Admission:
     """Whose socket it is, and by which token. It holds `place` until that is given back."""
 
     user_id: UUID
-    place: socket_places.Place
+    place: places.Place
     claims: Claims
     token: str = field(repr=False)
 
@@ -71,7 +71,7 @@ def admit(token: str, claims: Claims) -> Admission:
         raise Refused(CloseCode.TRY_AGAIN_LATER) from error
     if not shows_bell:
         raise Refused(CloseCode.DISABLED)
-    place = socket_places.take(user_id)
+    place = places.take(user_id)
     if place is None:
         raise Refused(CloseCode.TOO_MANY_SOCKETS)
     return Admission(user_id, place, claims, token)
