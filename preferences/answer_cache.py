@@ -14,9 +14,6 @@ class AnswerCache(Generic[T]):
         self._most = most
         self._kept: OrderedDict[bytes, tuple[T, float]] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
     def get(self, key: bytes) -> T | None:
         """Return the answer, unless its time is over."""
         answer, until = self._kept.get(key, (None, 0.0))

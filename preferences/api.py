@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from preferences import api_shapes, choices, people
 from preferences.api_calls import ApiView, call
-from preferences.api_errors import WHOLE_BODY, ErrorCode, InvalidRequest
+from preferences.api_errors import WHOLE_BODY, InvalidRequest
 from preferences.api_input import json_body
 from preferences.catalog import TYPES, Channel, NotificationType
 from preferences.choices import Choices
@@ -35,7 +35,6 @@ class Preferences(ApiView):
         per_minute=10,
         takes=api_shapes.CHOICES,
         answer=api_shapes.EFFECTIVE,
-        refuses=[ErrorCode.INVALID_REQUEST, ErrorCode.UNSUPPORTED_MEDIA_TYPE],
     )
     def put(self, request: Request) -> Response:
         """Replace all choices: types, channels and settings that are left out return to their defaults."""
@@ -56,14 +55,22 @@ def _chosen(request: Request) -> Choices:
 def _effective(chosen: Choices) -> dict[str, Any]:
     return {
         "preferences": {type_.name: {channel: chosen.wants(type_, channel) for channel in Channel} for type_ in TYPES},
-        "email_digest": chosen.email_digest,
-        "timezone": chosen.timezone or settings.DEFAULT_TIMEZONE,
-        "digest_time": f"{chosen.digest_time:%H:%M}",
+        **_gathering(chosen),
         "catalog": {
             "types": [_described(type_) for type_ in TYPES],
             "channels": [{"channel": channel, "label": label} for channel, label in _CHANNEL_LABELS.items()],
             "email_digests": list(DigestFrequency),
+            "defaults": _gathering(choices.DEFAULTS),
         },
+    }
+
+
+def _gathering(chosen: Choices) -> dict[str, str]:
+    """Return when mail arrives."""
+    return {
+        "email_digest": chosen.email_digest,
+        "timezone": chosen.timezone or settings.DEFAULT_TIMEZONE,
+        "digest_time": f"{chosen.digest_time:%H:%M}",
     }
 
 

@@ -1,19 +1,24 @@
 """How a REST call is declared: its limit, what it takes and answers, and its page in the documentation."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from preferences.api_access import IsService
 from preferences.api_errors import MESSAGES, STATUS, ErrorCode
+from preferences.api_input import Query, refuse_body
 from preferences.models import User
 from preferences.openapi import ErrorAnswer
 from preferences.rate_limits import RateLimit
 from preferences.service_tokens import Service
 
 _EVERY_CALL: Final = (
+    ErrorCode.INVALID_REQUEST,
     ErrorCode.UNAUTHORIZED,
     ErrorCode.FORBIDDEN,
     ErrorCode.RATE_LIMITED,
@@ -37,13 +42,16 @@ _HEADERS: Final = [
     ),
 ]
 
+_CLAUSE_END: Final = re.compile("[.:;]")
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class ApiView(APIView):
     """One address of the API: `get`, `put` and so on are declared with `call`."""
 
-    metadata_class = None  # OPTIONS beside CORS preflights is 405
+    #: OPTIONS beside CORS preflights is 405.
+    http_method_names = [name for name in APIView.http_method_names if name != "options"]
 
     @property
     def user(self) -> User:
@@ -74,29 +82,46 @@ def call(
     answer: Any,
     status: int = 200,
     takes: Any = None,
-    query: type | None = None,
+    query: type[Query] = Query,
     refuses: Iterable[ErrorCode] = (),
     parameters: Iterable[OpenApiParameter] = (),
 ) -> Callable[[Method], Method]:
     """Declare a handler: it may be called so often per caller, takes a body and a query, and answers with `status`;
-    with 204 when `answer` is None.
+    with 204 when `answer` is None. A handler that takes no query, or no body, is not called with one.
 
     `refuses` are its own error codes, beside those that every call has. The name counts the calls in Redis and is
-    the operation's id in the documentation; the docstring is its text.
+    the operation's id in the documentation; the docstring is its text, the first clause its heading.
     """
-    described = extend_schema(
-        operation_id=name,
-        request={"application/json": takes} if takes else None,
-        parameters=[*([query] if query else []), *parameters, *_HEADERS],
-        responses={status if answer else 204: answer, **_refusals({*_EVERY_CALL, *refuses})},
-    )
+    takes_query, takes_body = query is not Query, takes is not None
+    of_body = [ErrorCode.UNSUPPORTED_MEDIA_TYPE] if takes_body else []
 
     def declare(method: Method) -> Method:
-        declared = described(method)
+        described = extend_schema(
+            operation_id=name,
+            summary=_CLAUSE_END.split(method.__doc__ or "", maxsplit=1)[0],
+            request={"application/json": takes} if takes_body else None,
+            parameters=[*([query] if takes_query else []), *parameters, *_HEADERS],
+            responses={status if answer else 204: answer, **_refusals({*_EVERY_CALL, *of_body, *refuses})},
+        )
+        declared = described(_given_only(method, takes_query=takes_query, takes_body=takes_body))
         declared.limit = RateLimit(name, per_minute)  # type: ignore[attr-defined]
         return declared
 
     return declare
+
+
+def _given_only(method: Method, *, takes_query: bool, takes_body: bool) -> Method:
+    """Let no call through whose query or body the handler would not look at."""
+
+    @wraps(method)
+    def handler(view: APIView, request: Request, *args: Any, **in_path: Any) -> Any:
+        if not takes_query:
+            Query.read(request)
+        if not takes_body:
+            refuse_body(request)
+        return method(view, request, *args, **in_path)
+
+    return cast(Method, handler)
 
 
 def _refusals(codes: Iterable[ErrorCode]) -> Mapping[int, OpenApiResponse]:

@@ -59,21 +59,40 @@ MESSAGES: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.UNAVAILABLE: "Something we depend on is away. Please try again.",
 }
 
+#: What DRF finds wrong with any field, in the words of ours: clauses that follow the field's name.
+_PROBLEMS: Final[Mapping[str | None, str]] = {
+    "required": "is missing",
+    "null": "must not be null",
+    "blank": "must not be empty",
+    "not_a_list": "must be a list",
+    "null_characters_not_allowed": "must not hold a NUL character",
+    "surrogate_characters_not_allowed": "must not hold half a surrogate pair",
+}
+
 #: Where a problem of the whole body, rather than of one field, stands in `details`.
 WHOLE_BODY: Final = "body"
 
 
-class InvalidRequest(Exception):
-    """The request does not fit; `details` maps each field's path to what is wrong with it."""
+class _Refusal(Exception):
+    """`details` maps each field's path to what is wrong with it."""
 
     def __init__(self, details: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{path}: {problem}" for path, problem in details.items()))
         self.details = details
 
 
+class InvalidRequest(_Refusal):
+    """The request does not fit."""
+
+
+class Missing(_Refusal):
+    """What the request names is not there, or is somebody else's."""
+
+
 #: By the nearest class of the exception.
 _CODES: Final[Mapping[type, ErrorCode]] = {
     InvalidRequest: ErrorCode.INVALID_REQUEST,
+    Missing: ErrorCode.NOT_FOUND,
     exceptions.ValidationError: ErrorCode.INVALID_REQUEST,
     BadRequest: ErrorCode.INVALID_REQUEST,
     SuspiciousOperation: ErrorCode.INVALID_REQUEST,  # Django's own limits: body, number of parameters
@@ -109,7 +128,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
 
 
 def _details(error: Exception) -> Mapping[str, str]:
-    if isinstance(error, InvalidRequest):
+    if isinstance(error, _Refusal):
         return error.details
     if isinstance(error, exceptions.ValidationError):
         return dict(_flattened(error.detail))
@@ -119,7 +138,7 @@ def _details(error: Exception) -> Mapping[str, str]:
 def _flattened(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Turn DRF's nested problems into one line for each field: ("preferences.mentioned", "is not known")."""
     if not isinstance(detail, dict):
-        yield path or WHOLE_BODY, " ".join(map(str, detail))
+        yield path or WHOLE_BODY, ", ".join(_PROBLEMS.get(problem.code, str(problem)) for problem in detail)
         return
     for name, below in detail.items():
         here = "" if name == "non_field_errors" else str(name)  # in a list, the place

@@ -2,8 +2,8 @@
 
 import contextlib
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final, cast
 
 import orjson
 from django.core.exceptions import RequestDataTooBig
@@ -33,8 +33,10 @@ def json_body(request: Request) -> Any:
 
 
 def raw_body(request: Request, *, most_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Return the body as it came, which may be empty. Raises UnsupportedMediaType, or InvalidRequest for too large a
-    one."""
+    """Return the body as it came, which may be empty.
+
+    Raises UnsupportedMediaType, or InvalidRequest when there are more than `most_bytes`.
+    """
     body = _bytes(request, most_bytes)
     media_type = (request.content_type or "").partition(";")[0].strip().lower()
     if body and media_type != "application/json":
@@ -50,8 +52,32 @@ def _bytes(request: Request, most: int) -> bytes:
     raise InvalidRequest({WHOLE_BODY: f"must not be larger than {most} bytes"})
 
 
-class Query(serializers.Serializer[Any]):
-    """Query parameters; those that the call does not know are passed over."""
+def refuse_body(request: Request) -> None:
+    """Refuse what a call that takes no body would pass over. Raises InvalidRequest."""
+    if _bytes(request, MAX_BODY_BYTES).strip() not in (b"", b"{}"):  # some clients always send an object
+        raise InvalidRequest({WHOLE_BODY: "must be empty: this call takes none"})
+
+
+class _Named(serializers.Serializer[Any]):
+    """Values by name; a name that the call does not know is refused, since it may be a mistyped one."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "must be an object"}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Check names and values, and tell of everything that is wrong at once. Raises ValidationError."""
+        unknown = data.keys() - self.fields.keys() if isinstance(data, Mapping) else ()
+        problems: dict[str, Any] = {name: ["unknown key"] for name in unknown}
+        try:
+            checked = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({**cast(dict[str, Any], error.detail), **problems}) from error
+        if problems:
+            raise serializers.ValidationError(problems)
+        return checked
+
+
+class Query(_Named):
+    """Query parameters; of a call that takes none, this class itself."""
 
     @classmethod
     def read(cls, request: Request) -> Mapping[str, Any]:
@@ -62,8 +88,8 @@ class Query(serializers.Serializer[Any]):
         return checked
 
 
-class Body(serializers.Serializer[Any]):
-    """A JSON object; a key that the call does not know is refused, since it may be a mistyped one."""
+class Body(_Named):
+    """A JSON object."""
 
     @classmethod
     def read(cls, request: Request) -> Mapping[str, Any]:
@@ -73,15 +99,11 @@ class Body(serializers.Serializer[Any]):
         checked: Mapping[str, Any] = body.validated_data
         return checked
 
-    def to_internal_value(self, data: Any) -> Any:
-        """Check the keys, then the values."""
-        if isinstance(data, Mapping) and (unknown := data.keys() - self.fields.keys()):
-            raise serializers.ValidationError({name: ["unknown key"] for name in unknown})
-        return super().to_internal_value(data)
-
 
 class Text(serializers.CharField):
     """A string, as it came; never a number or a truth value turned into one."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "must be a string"}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(trim_whitespace=False, **options)
@@ -96,8 +118,23 @@ class Text(serializers.CharField):
 class QueryInteger(serializers.IntegerField):
     """Plain decimal digits: not `1_0`, ` 1`, `1.0` or the digits of other scripts, which Python would take too."""
 
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "must be a whole number",
+        "min_value": "must be at least {min_value}",
+        "max_value": "must be at most {max_value}",
+    }
+
     def to_internal_value(self, data: Any) -> int:
         """Return the number. Raises ValidationError."""
         if not isinstance(data, str) or _INTEGER.fullmatch(data) is None:
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class OneOf(serializers.ChoiceField):
+    """One of these words."""
+
+    def __init__(self, words: Iterable[str], **options: Any) -> None:
+        values = [str(word) for word in words]
+        problems: dict[str, Any] = {"invalid_choice": f"must be one of {', '.join(values)}"}
+        super().__init__(values, error_messages=problems, **options)

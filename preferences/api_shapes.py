@@ -54,6 +54,7 @@ _CATALOG: Final = _object(
         "types": _list_of(_CATALOG_TYPE),
         "channels": _list_of(_object({"channel": _names(Channel), "label": _TEXT}, required=True)),
         "email_digests": _list_of(_names(DigestFrequency)),
+        "defaults": _object(_DIGEST_CHOICES, required=True),
     },
     required=True,
 )

@@ -51,3 +51,8 @@ TYPES: tuple[NotificationType, ...] = (
 )
 
 CATALOG: Mapping[str, NotificationType] = {type_.name: type_ for type_ in TYPES}
+
+
+def label_of(type_name: str) -> str:
+    """Return what the type is called; one that the catalogue does not have, by its name."""
+    return CATALOG[type_name].label if type_name in CATALOG else type_name

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from preferences import choices
 from preferences.choices import DEFAULTS, Choices
 from preferences.models import User
+from preferences.people import OVERLAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,10 @@ def undecided(user_ids: Sequence[UUID]) -> set[UUID]:
     return set(User.objects.filter(id__in=user_ids, notification_preferences={}).values_list("id", flat=True))
 
 
-# Like people.store_choices, with the same overlap.
 _STORE_FIRST = """
     UPDATE users SET notification_preferences = chosen.preferences,
         preferences_changed_at =
-            CASE WHEN moves THEN clock_timestamp() + interval '5 seconds' ELSE preferences_changed_at END
+            CASE WHEN moves THEN clock_timestamp() + make_interval(secs => %s) ELSE preferences_changed_at END
     FROM json_to_recordset(%s) AS chosen (user_id uuid, preferences jsonb, moves boolean)
     WHERE users.id = chosen.user_id AND users.notification_preferences = '{}'
     RETURNING users.id
@@ -84,5 +84,5 @@ def store_first(chosen: Mapping[UUID, Choices]) -> set[UUID]:
         for user_id, each in chosen.items()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_STORE_FIRST, [orjson.dumps(rows).decode()])
+        cursor.execute(_STORE_FIRST, [OVERLAP.total_seconds(), orjson.dumps(rows).decode()])
         return {id_ for (id_,) in cursor}

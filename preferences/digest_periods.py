@@ -49,8 +49,7 @@ def _first_valid_instant(wall: datetime, zone: tzinfo) -> datetime:
     skipped = instant.astimezone(zone).replace(tzinfo=None) - wall
     if not skipped:
         return instant
-    # `wall` does not exist: fold=0 reads it with the offset from before the jump,
-    # which lands `skipped` too late.
+    # `wall` does not exist: fold=0 reads it with the offset from before the jump, and so lands `skipped` too late.
     # The jump is where the offset changes; search for it, since gaps last from 30 minutes to a whole day.
     low, high = instant - timedelta(days=1), instant
     offset = high.astimezone(zone).utcoffset()

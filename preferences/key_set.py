@@ -1,9 +1,10 @@
 """The Auth Service's public keys, by the JWKS address (RFC 7517) that it publishes."""
 
-import time
 from typing import Any, Final
 
 import jwt
+
+from preferences.respite import Respite
 
 _TIMEOUT_SECONDS: Final = 3
 _KEPT_SECONDS: Final = 300  # so long a key that the Auth Service takes back still counts
@@ -20,7 +21,7 @@ class KeySet(jwt.PyJWKClient):
 
     def __init__(self, url: str) -> None:
         super().__init__(url, lifespan=_KEPT_SECONDS, timeout=_TIMEOUT_SECONDS, cooldown_duration=_UNKNOWN_KEY_SECONDS)
-        self._ask_again_at = 0.0
+        self._respite = Respite(seconds=_OUTAGE_SECONDS)
 
     def get_signing_key(self, kid: str) -> jwt.PyJWK:
         """Return the key with this id. Raises PyJWKClientError when there is none, or KeySetUnavailable.
@@ -33,10 +34,10 @@ class KeySet(jwt.PyJWKClient):
 
     def fetch_data(self) -> Any:
         """Fetch the key set. Raises KeySetUnavailable."""
-        if time.monotonic() < self._ask_again_at:
+        if self._respite.lasts:
             raise KeySetUnavailable("failed a moment ago")
         try:
             return super().fetch_data()
         except (jwt.PyJWTError, ValueError, OSError) as error:  # the last two: no JSON, a broken connection
-            self._ask_again_at = time.monotonic() + _OUTAGE_SECONDS
+            self._respite.begin()
             raise KeySetUnavailable(type(error).__name__) from error

@@ -58,7 +58,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_table = "users"
         indexes: ClassVar = [
             models.Index(fields=["preferences_changed_at"], name="idx_users_preferences_changed"),
-            GinIndex(  # of who holds a token
+            GinIndex(  # finds who holds a token
                 fields=["push_tokens"], opclasses=["jsonb_path_ops"], name="idx_users_push_tokens"
             ),
             GinIndex(WORDS_OF_NAME, name="idx_users_name"),

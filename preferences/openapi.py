@@ -1,11 +1,17 @@
 """What drf-spectacular cannot see by itself: the token, the shape of errors, and that bodies are read strictly."""
 
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import serializers
 
 from preferences.api_errors import ErrorCode
+
+_WHERE_FROM: Final = (
+    "Of a person: the access token that the Auth Service gave them at login. Of a producer service, for the calls that "
+    "say so: one with the scope `events:write`. In development `manage.py issue_token EMAIL` prints one for a person, "
+    "`manage.py issue_token --service NAME` one for a service."
+)
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -16,7 +22,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """Return the security scheme object of OpenAPI."""
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _WHERE_FROM}
 
 
 class ErrorFields(serializers.Serializer[Any]):

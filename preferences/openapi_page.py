@@ -16,8 +16,9 @@ _MEDIA_TYPE: Final = "application/vnd.oai.openapi+json"
 class Document(SpectacularJSONAPIView):
     """/api/schema, open to whoever asks.
 
-    It is written once: writing takes twenty times the CPU of any other answer that needs no token. The parameters that
-    drf-spectacular would look at are passed over: `version` goes into a header, each made-up `lang` stays in memory.
+    It is written once: writing takes twenty times the CPU of any other answer that needs no token. The parameters of
+    drf-spectacular's own view do nothing here: it would copy `version` into a header, and keep a document in memory
+    for each made-up `lang`.
     """
 
     @extend_schema(exclude=True)

@@ -1,4 +1,4 @@
-"""Everything that the pipeline wants to know about people, in one query for many."""
+"""People: whom a text names, what the pipeline wants to know of many in one query, and what somebody chose, stored."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,8 +21,9 @@ from preferences.user_ids import parse as parse_user_id
 
 #: PostgreSQL's time at which the row is written, after any wait for it.
 _CLOCK: Final = Func(function="clock_timestamp", output_field=DateTimeField())
-#: What is decided under the old choices at this moment is stored a little later.
-_OVERLAP: Final = timedelta(seconds=5)
+#: Added to the time of a change: mail that is decided by the old choices at this moment is stored a little later, and
+#: has to move to the new ones too.
+OVERLAP: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +37,25 @@ class Person:
 
 def find(text: str) -> User | None:
     """Return whom `text` names: by address in any case, by `usr_…` or by plain UUID. Nobody: None."""
-    text = text.strip()
-    user_id = parse_user_id(text)
-    by_name = {"email": text.lower()} if user_id is None else {"id": user_id}
+    user_id = parse_user_id(text.strip())
+    by_name = {"email": _address(text)} if user_id is None else {"id": user_id}
     return User.objects.filter(**by_name).first()
 
 
 def find_many(texts: Collection[str]) -> dict[str, User]:
     """Return whom each of the texts names, as `find` reads it; those that name nobody are left out."""
-    stripped = {text: text.strip() for text in texts}
-    ids = {text: parse_user_id(name) for text, name in stripped.items()}
-    addresses = {text: name.lower() for text, name in stripped.items() if ids[text] is None}
+    ids = {text: parse_user_id(text.strip()) for text in texts}
+    addresses = {text: _address(text) for text in texts if ids[text] is None}
     wanted = Q(id__in=[id_ for id_ in ids.values() if id_]) | Q(email__in=addresses.values())
     users = User.objects.filter(wanted).only("id", "email", "is_active")
     found = {key: user for user in users for key in (user.id, user.email) if key}
     return {text: found[key] for text in texts if (key := ids[text] or addresses[text]) in found}
+
+
+def _address(text: str) -> str:
+    """Return the address as it is kept; "" where a character is in it that no address has and no query takes (NUL)."""
+    address = text.strip().lower()
+    return address if address.isprintable() else ""
 
 
 _PEOPLE = "SELECT id, name, avatar_url FROM users WHERE id = ANY(%s::uuid[])"
@@ -106,5 +111,5 @@ def _rows(statement: str, user_ids: Collection[UUID]) -> list[tuple[Any, ...]]:
 def store_choices(user_id: UUID, chosen: Choices) -> None:
     """Replace what this user chose, and nothing else of the row: push tokens change at the same time."""
     User.objects.filter(id=user_id).update(
-        notification_preferences=choices.to_stored(chosen), preferences_changed_at=_CLOCK + _OVERLAP
+        notification_preferences=choices.to_stored(chosen), preferences_changed_at=_CLOCK + OVERLAP
     )

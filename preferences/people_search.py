@@ -42,8 +42,8 @@ def _beginnings(term: str) -> SearchQuery:
 def _among(people: QuerySet[User]) -> Q:
     """Return who is one of the first of these.
 
-    Each index is asked by itself, for so many ids: of both conditions in one, or of a join, PostgreSQL makes a walk
-    through all addresses in their order when it hopes to meet somebody soon.
+    Each index is asked by itself, for a limited number of ids. Given both conditions at once, or a join, PostgreSQL may
+    walk through all addresses in their order instead, in the hope of meeting somebody soon.
     """
     ids = ArraySubquery(people.values("id")[:_MOST])
     return Q(Func(F("id"), ids, arg_joiner=" = ANY (", template="%(expressions)s)", output_field=BooleanField()))

@@ -12,8 +12,7 @@ from rest_framework.response import Response
 
 from preferences import push_tokens
 from preferences.api_calls import ApiView, call
-from preferences.api_errors import ErrorCode
-from preferences.api_input import Body, Text
+from preferences.api_input import Body, OneOf, Text
 from preferences.push_tokens import Platform
 
 _DEVICE_IN_PATH: Final = OpenApiParameter(
@@ -29,7 +28,7 @@ def _whole(pattern: re.Pattern[str], *, problem: str) -> RegexValidator:
 class Registration(Body):
     """A device that is to get the pushes of whoever is signed in on it."""
 
-    platform = serializers.ChoiceField([platform.value for platform in Platform])
+    platform = OneOf(Platform)
     token = Text(
         validators=[_whole(push_tokens.TOKEN, problem="must be 1 to 4096 visible ASCII characters")],
     )
@@ -86,7 +85,6 @@ class PushTokens(ApiView):
         per_minute=30,
         takes=_REGISTRATION,
         answer=Registered,
-        refuses=[ErrorCode.INVALID_REQUEST, ErrorCode.UNSUPPORTED_MEDIA_TYPE],
     )
     def post(self, request: Request) -> Response:
         """Have this device get your pushes; call it at every start of the app and whenever the token changes.

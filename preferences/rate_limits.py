@@ -1,14 +1,14 @@
 """How often a call may be made: N in any 60 seconds, the same across processes (spec §2 "Limits")."""
 
 import logging
-import time
 from dataclasses import dataclass
 
 from redis import RedisError
 
 from preferences import redis_client
+from preferences.respite import Respite
 from telemetry import metrics
-from telemetry.metrics import Metric, Tag
+from telemetry.metric_catalog import Metric, Tag
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +17,7 @@ _TIMEOUT_SECONDS = 0.25  # a request waits for Redis no longer; it can do withou
 
 # A list holds the instants of the last N calls that were let through, in microseconds of Redis' own clock. One more
 # may pass when the N-th last is a window old: a sliding window, at the cost of one look. Refused calls leave no trace.
-# Answers the microseconds to wait, 0 when the call may pass.
-# With counting off it only looks.
+# Answers the microseconds to wait, 0 when the call may pass. With counting off it only looks.
 _ADMIT = """
 local limit, window, counts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local clock = redis.call('TIME')
@@ -59,7 +58,7 @@ class RateLimit:
         return self._ask(subject, counts=False)
 
     def _ask(self, subject: str, *, counts: bool) -> float:
-        if _outage.lasts():
+        if _outage.lasts:
             return self._pass_unlimited()
         key, window = f"rate:{self.call}:{subject}", WINDOW_SECONDS * 1_000_000
         try:
@@ -72,6 +71,7 @@ class RateLimit:
         return int(wait) / 1_000_000
 
     def _pass_unlimited(self) -> float:
+        _outage.pass_one()
         metrics.count(Metric.REQUESTS_UNLIMITED, call=self.call)
         return 0.0
 
@@ -79,25 +79,27 @@ class RateLimit:
 class _Outage:
     """Redis is away: it is asked once a second, not by every request, and the log hears of begin and end."""
 
-    _PAUSE_SECONDS = 1.0
-
     def __init__(self) -> None:
         self._unchecked = 0
-        self._ask_again_at = 0.0
+        self._respite = Respite(seconds=redis_client.RESPITE_SECONDS)
 
+    @property
     def lasts(self) -> bool:
-        """Whether to pass over Redis just now; counts who passed."""
-        lasts = time.monotonic() < self._ask_again_at
-        self._unchecked += lasts
-        return lasts
+        """Whether to pass over Redis just now."""
+        return self._respite.lasts
 
     def begin(self, error: RedisError) -> None:
+        """Redis has not answered."""
         if not self._unchecked:
             logger.warning("Redis is away: requests pass without a limit", extra={"error": type(error).__name__})
+        self._respite.begin()
+
+    def pass_one(self) -> None:
+        """One request passes without a limit."""
         self._unchecked += 1
-        self._ask_again_at = time.monotonic() + self._PAUSE_SECONDS
 
     def end(self) -> None:
+        """Redis has answered."""
         if self._unchecked:
             logger.warning("Redis is back: limits hold again", extra={"unchecked_requests": self._unchecked})
             self._unchecked = 0

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django import db
 from django.conf import settings
-from django.db import Error as DatabaseError
 from django.utils import timezone
 from waffle.models import Switch
 
@@ -87,7 +87,7 @@ def _switch() -> tuple[bool, datetime | None]:
 
 
 def _members(flag: Flag) -> Iterator[UUID]:
-    """Return who is in by name, by group or by standing.
+    """Yield who is in by name, by group or by standing.
 
     By way of the small tables between them: this runs every second, and a scan of all users would not do.
     """
@@ -136,5 +136,5 @@ def since_release() -> timedelta | None:
         return None
     try:
         return current().since_release(timezone.now())
-    except DatabaseError:
+    except db.Error:
         return None

@@ -10,7 +10,6 @@ from rest_framework.response import Response
 
 from preferences import rollout, user_ids
 from preferences.api_calls import ServiceView, call
-from preferences.api_errors import ErrorCode
 from preferences.api_input import Body, Text
 from preferences.models import User
 
@@ -28,7 +27,12 @@ class UserId(Text):
 class Asked(Body):
     """The users whom something concerns."""
 
-    users = serializers.ListField(child=UserId(), max_length=_MOST_USERS, help_text="`usr_…` or UUID, at most 1,000.")
+    users = serializers.ListField(
+        child=UserId(),
+        max_length=_MOST_USERS,
+        error_messages={"max_length": "must be at most {max_length}"},
+        help_text="`usr_…` or UUID, at most 1,000.",
+    )
 
 
 class Enabled(serializers.Serializer[Any]):
@@ -45,7 +49,6 @@ class Rollout(ServiceView):
         per_minute=600,
         takes=Asked,
         answer=Enabled,
-        refuses=[ErrorCode.INVALID_REQUEST, ErrorCode.UNSUPPORTED_MEDIA_TYPE],
     )
     def post(self, request: Request) -> Response:
         """Tell which users the new system serves, for a producer that still sends mail of its own.

@@ -19,5 +19,5 @@ def keep_hour(sender: type[Model], instance: Any, *, raw: bool, using: str, **_:
 
 
 def listen() -> None:
-    """Do so from now on."""
+    """Have every switch keep its hour, from now on."""
     pre_save.connect(keep_hour, sender="waffle.Switch", dispatch_uid="keep_hour")

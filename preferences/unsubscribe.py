@@ -1,14 +1,13 @@
 """The way out of mail: signed links, what they may change, and undo (spec §6 "Email").
 
-A link works without a login, so it can do little: turn one person's mail off or down, and take that back within the
-hour. It touches the bell and the phone in no way.
+A link works without a login, so it can do little: turn one person's mail off or down, turn mail of its own type on
+again, and take each back within the hour. It touches the bell and the phone in no way.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -16,48 +15,22 @@ from django.conf import settings
 from django.core import signing
 from django.db import transaction
 
-from preferences import choices, people
+from preferences import choices, people, unsubscribe_changes
 from preferences.catalog import CATALOG, Channel, NotificationType
 from preferences.choices import Choices
-from preferences.digest_periods import DigestFrequency
 from preferences.models import User
+from preferences.unsubscribe_changes import DIGESTS, SEPARATOR, Change, Choice, InvalidUndo
 
 PATH: Final = "email/unsubscribe/"
 LIFETIME: Final = timedelta(days=400)
-UNDO_LIFETIME: Final = timedelta(hours=1)
-#: Between the parts of a token: unlike Django's colon, no mail client takes a dot inside for the end of the link.
-_SEPARATOR: Final = "."
-
-
-def _links() -> signing.TimestampSigner:
-    return signing.TimestampSigner(salt="preferences.unsubscribe", sep=_SEPARATOR)
-
-
-def _changes() -> signing.TimestampSigner:
-    return signing.TimestampSigner(salt="preferences.unsubscribe.undo", sep=_SEPARATOR)
 
 
 class InvalidLink(ValueError):
     """Damaged, expired, or of somebody who is not there any more: no telling which."""
 
 
-class InvalidUndo(ValueError):
-    """Damaged, expired, or not of this link."""
-
-
 class TypeIsLocked(Exception):
     """Mail of this type cannot be turned off alone."""
-
-
-class Choice(StrEnum):
-    """What whoever holds a link may choose."""
-
-    TYPE = "type"  # no mail of the link's type
-    ALL = "all"  # no mail at all, of types to come either
-    DAILY = "daily"  # everything in one mail a day
-
-
-_DIGESTS: Final = {Choice.ALL: DigestFrequency.NEVER, Choice.DAILY: DigestFrequency.DAILY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +58,15 @@ class Link:
     @property
     def choices(self) -> tuple[Choice, ...]:
         """What may be chosen here."""
-        return tuple(choice for choice in Choice if choice is not Choice.TYPE or self.type_name)
+        return tuple(choice for choice in Choice if self.type_name or not choice.is_of_one_type)
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    """One choice before and after: mail of `type_name` (None: left to the default), or else how mail is gathered."""
+class Standing:
+    """A change that still holds: what was chosen, or that it was undone."""
 
-    user_id: UUID
-    type_name: str | None
-    before: bool | str | None
-    after: bool | str | None
-
-    def signed(self) -> str:
-        """Return the token by which the change can be taken back."""
-        return _changes().sign_object([self.user_id.hex, self.type_name, self.before, self.after])
+    choice: Choice
+    is_undone: bool
 
 
 def link(user_id: UUID, type_name: str | None) -> str:
@@ -126,7 +93,7 @@ def choose(link: Link, choice: Choice) -> str | None:
 
     Raises InvalidLink, or TypeIsLocked.
     """
-    if choice is Choice.TYPE and link.is_locked:
+    if choice.is_of_one_type and link.is_locked:
         raise TypeIsLocked(link.type_name)
     with _choices_for_change(link) as chosen:
         change = _change(link, choice, chosen)
@@ -149,35 +116,46 @@ def undo(link: Link, token: str) -> bool:
     """
     change = _read_change(link, token)
     with _choices_for_change(link) as chosen:
-        if _value(chosen, change.type_name) != change.after:
+        if unsubscribe_changes.value(chosen, change.type_name) != change.after:
             return False
         _store(change, chosen, change.before)
     return True
 
 
-def _read_change(link: Link, token: str) -> _Change:
-    try:
-        user_id, type_name, before, after = _changes().unsign_object(token, max_age=UNDO_LIFETIME)
-    except signing.BadSignature as error:
-        raise InvalidUndo(type(error).__name__) from error
-    change = _Change(UUID(user_id), type_name, before, after)
+def standing(link: Link, token: str, chosen: Choices) -> Standing | None:
+    """Return what became of the change behind the token of an undo; None when something else was chosen since.
+
+    Raises InvalidUndo.
+    """
+    change = _read_change(link, token)
+    value = unsubscribe_changes.value(chosen, change.type_name)
+    if value not in (change.before, change.after):
+        return None
+    return Standing(change.choice, is_undone=value == change.before)
+
+
+def _read_change(link: Link, token: str) -> Change:
+    change = unsubscribe_changes.read(token)
     if change.user_id != link.user_id or change.type_name not in (None, link.type_name):
         raise InvalidUndo("is of another link")
     return change
 
 
-def _change(link: Link, choice: Choice, chosen: Choices) -> _Change:
+def _change(link: Link, choice: Choice, chosen: Choices) -> Change:
     """Return what the choice changes, given what was chosen so far."""
-    if choice in _DIGESTS:
-        return _Change(link.user_id, None, chosen.email_digest.value, _DIGESTS[choice].value)
-    after = False if link.type else None  # of a type that is gone there is no mail
-    return _Change(link.user_id, link.type_name, _value(chosen, link.type_name), after)
-
-
-def _value(chosen: Choices, type_name: str | None) -> bool | str | None:
-    if type_name is None:
-        return chosen.email_digest.value
-    return chosen.overrides.get(type_name, {}).get(Channel.EMAIL)
+    if choice in DIGESTS:
+        return Change(link.user_id, None, chosen.email_digest.value, DIGESTS[choice].value)
+    before = unsubscribe_changes.value(chosen, link.type_name)
+    after: bool | str | None
+    if link.type is None:  # it is gone, and its mail with it
+        after = None
+    elif choice is Choice.TYPE:
+        after = False
+    elif chosen.wants(link.type, Channel.EMAIL):
+        after = before
+    else:
+        after = None if link.type.default(Channel.EMAIL) else True
+    return Change(link.user_id, link.type_name, before, after)
 
 
 @contextmanager
@@ -196,16 +174,9 @@ def _read_choices(link: Link, *, lock: bool) -> Choices:
     raise InvalidLink("nobody's")
 
 
-def _store(change: _Change, chosen: Choices, value: bool | str | None) -> None:
-    people.store_choices(change.user_id, _with(chosen, change.type_name, value))
+def _store(change: Change, chosen: Choices, value: bool | str | None) -> None:
+    people.store_choices(change.user_id, unsubscribe_changes.with_value(chosen, change.type_name, value))
 
 
-def _with(chosen: Choices, type_name: str | None, value: bool | str | None) -> Choices:
-    if type_name is None:
-        return replace(chosen, email_digest=DigestFrequency(str(value)))
-    channels = dict(chosen.overrides.get(type_name, {}))
-    channels.pop(Channel.EMAIL, None)
-    if isinstance(value, bool):
-        channels[Channel.EMAIL] = value
-    others = {name: given for name, given in chosen.overrides.items() if name != type_name}
-    return replace(chosen, overrides={**others, type_name: channels} if channels else others)
+def _links() -> signing.TimestampSigner:
+    return signing.TimestampSigner(salt="preferences.unsubscribe", sep=SEPARATOR)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -17,7 +18,8 @@ from preferences import unsubscribe
 from preferences.catalog import Channel
 from preferences.choices import Choices
 from preferences.digest_periods import DigestFrequency
-from preferences.unsubscribe import Choice, InvalidLink, InvalidUndo, Link, TypeIsLocked
+from preferences.unsubscribe import InvalidLink, Link, TypeIsLocked
+from preferences.unsubscribe_changes import Choice, InvalidUndo
 
 _ONE_CLICK: Final = ("List-Unsubscribe", "One-Click")
 _CONTENT_SECURITY_POLICY: Final = (
@@ -33,90 +35,115 @@ class Offer:
     undo: str
 
 
-class Outcome(StrEnum):
-    """What became of a POST; the template has a sentence for each."""
+class Refusal(StrEnum):
+    """Why a POST did nothing; the template has a sentence for each."""
 
-    CHOSEN_TYPE = "type"  # those of the three choices
-    CHOSEN_ALL = "all"
-    CHOSEN_DAILY = "daily"
-    UNDONE = "undone"
     NOTHING_CHOSEN = "nothing_chosen"  # the body says nothing that we know
     TOO_LATE = "too_late"  # to undo, or with another link's token
     LOCKED = "locked"  # this type cannot be turned off alone
     CHANGED_SINCE = "changed_since"  # what was to be undone is not as it was left
 
 
-_STATUS: Final[Mapping[Outcome, HTTPStatus]] = {
-    Outcome.NOTHING_CHOSEN: HTTPStatus.BAD_REQUEST,
-    Outcome.TOO_LATE: HTTPStatus.BAD_REQUEST,
-    Outcome.LOCKED: HTTPStatus.FORBIDDEN,
-    Outcome.CHANGED_SINCE: HTTPStatus.CONFLICT,
+_STATUS: Final[Mapping[Refusal, HTTPStatus]] = {
+    Refusal.NOTHING_CHOSEN: HTTPStatus.BAD_REQUEST,
+    Refusal.TOO_LATE: HTTPStatus.BAD_REQUEST,
+    Refusal.LOCKED: HTTPStatus.FORBIDDEN,
+    Refusal.CHANGED_SINCE: HTTPStatus.CONFLICT,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What to tell after a POST; `undo` takes it back."""
+    """What to tell: a choice that was made, with what undoes it; "undone"; or why nothing was done."""
 
-    outcome: Outcome
+    outcome: str
     undo: str = ""
+
+
+class _SeeOther(HttpResponseRedirect):
+    """Leads to another page, by GET."""
+
+    status_code = HTTPStatus.SEE_OTHER
 
 
 @csrf_exempt  # the token is the permission, and a mail program has no cookie
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, token: str) -> HttpResponse:
-    """Show what may be chosen; POST chooses: `choice`, `undo`, or the link's own meaning at one click."""
+    """Show what may be chosen; POST chooses: `choice`, `undo`, or the link's own meaning at one click.
+
+    A browser is then sent to the page that tells of the `change`, so that "back" and "reload" send nothing again.
+    """
     try:
         link = unsubscribe.read(token)
-        news = _act(request, link) if request.method == "POST" else None
-        return _answer(link, news)
+        if request.method != "POST":
+            return _show(link, change=request.GET.get("change", ""))
+        done = _act(request, link)
+        if isinstance(done, Refusal):
+            return _show(link, refusal=done)
+        # A mail program follows no redirect (RFC 8058).
+        return _show(link, change=done) if _is_one_click(request) else _see(request.path, change=done)
     except InvalidLink:
         return _page("preferences/unsubscribe_invalid.html", {}, status=HTTPStatus.NOT_FOUND)
 
 
-def _act(request: HttpRequest, link: Link) -> News:
-    """Do what the form says, and return what to tell."""
+def _is_one_click(request: HttpRequest) -> bool:
     name, value = _ONE_CLICK
+    return request.POST.get(name) == value
+
+
+def _act(request: HttpRequest, link: Link) -> str | Refusal:
+    """Do what the form says; return the token that takes it back, "" when it changed nothing, or why it was not done.
+
+    A form that was sent twice brings its own token, since the second one changes nothing.
+    """
     given, undo = request.POST.get("choice", ""), request.POST.get("undo", "")
-    if request.POST.get(name) == value:
-        return _choose(link, link.meaning, undo)
-    if given in link.choices:
-        return _choose(link, Choice(given), undo)
-    return _undo(link, undo) if undo else News(Outcome.NOTHING_CHOSEN)
-
-
-def _choose(link: Link, choice: Choice, prepared: str) -> News:
-    """Make the choice. A form that was sent twice undoes with what it brings, since the second changes nothing."""
+    if _is_one_click(request):
+        given = link.meaning
     try:
-        return News(Outcome(choice), undo=unsubscribe.choose(link, choice) or prepared)
+        if given in link.choices:
+            return unsubscribe.choose(link, Choice(given)) or undo
+        if undo:
+            return undo if unsubscribe.undo(link, undo) else Refusal.CHANGED_SINCE
     except TypeIsLocked:
-        return News(Outcome.LOCKED)
-
-
-def _undo(link: Link, token: str) -> News:
-    try:
-        return News(Outcome.UNDONE if unsubscribe.undo(link, token) else Outcome.CHANGED_SINCE)
+        return Refusal.LOCKED
     except InvalidUndo:
-        return News(Outcome.TOO_LATE)
+        return Refusal.TOO_LATE
+    return Refusal.NOTHING_CHOSEN
 
 
-def _answer(link: Link, news: News | None) -> HttpResponse:
+def _see(path: str, *, change: str) -> HttpResponse:
+    """Send the browser to the page that tells of the change."""
+    address = f"{path}?{urlencode({'change': change})}" if change else path
+    return _guarded(_SeeOther(address))
+
+
+def _show(link: Link, *, change: str = "", refusal: Refusal | None = None) -> HttpResponse:
     chosen = unsubscribe.choices_of(link)
-    status = _STATUS.get(news.outcome, HTTPStatus.OK) if news else HTTPStatus.OK
     context = {
         "type": link.type,
         "meaning": link.meaning.value,
         "is_locked": link.is_locked,
         "type_wanted": link.type is not None and chosen.wants(link.type, Channel.EMAIL),
         "offers": _offers(link, chosen),
-        "news": news,
-        "is_refused": status is not HTTPStatus.OK,
+        "news": News(refusal) if refusal else _news(link, change, chosen),
+        "is_refused": refusal is not None,
         "digest": chosen.email_digest.value,
         "digest_time": f"{chosen.digest_time:%H:%M}",
         "zone": chosen.zone.key,
     }
-    return _page("preferences/unsubscribe.html", context, status=status)
+    return _page("preferences/unsubscribe.html", context, status=_STATUS[refusal] if refusal else HTTPStatus.OK)
+
+
+def _news(link: Link, change: str, chosen: Choices) -> News | None:
+    """Tell of a change as long as it holds; an address says nothing that is not so."""
+    try:
+        standing = unsubscribe.standing(link, change, chosen) if change else None
+    except InvalidUndo:
+        return None
+    if standing is None:
+        return None
+    return News("undone") if standing.is_undone else News(standing.choice, undo=change)
 
 
 def _offers(link: Link, chosen: Choices) -> list[Offer]:
@@ -129,16 +156,21 @@ def _open_to(link: Link, chosen: Choices) -> list[Choice]:
     if chosen.email_digest is DigestFrequency.NEVER:
         return [Choice.DAILY]
     if link.type_name is None:
-        return [Choice.ALL, Choice.DAILY]
-    if link.type is None or link.is_locked or not chosen.wants(link.type, Channel.EMAIL):
+        return [Choice.ALL, Choice.DAILY, Choice.WEEKLY]
+    if link.type is None or link.is_locked:
         return [Choice.DAILY, Choice.ALL]
-    return [Choice.TYPE, Choice.DAILY, Choice.ALL]
+    of_type = Choice.TYPE if chosen.wants(link.type, Channel.EMAIL) else Choice.AGAIN
+    return [of_type, Choice.DAILY, Choice.ALL]
 
 
 def _page(template: str, context: Mapping[str, object], *, status: HTTPStatus) -> HttpResponse:
     shared = {"product": settings.PRODUCT_NAME, "preferences_url": settings.PREFERENCES_URL}
-    response = HttpResponse(render_to_string(template, {**shared, **context}), status=status)
+    return _guarded(HttpResponse(render_to_string(template, {**shared, **context}), status=status))
+
+
+def _guarded(response: HttpResponse) -> HttpResponse:
+    """Let the page run nothing, and keep its address, which is a permission, from others."""
     response["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
-    response["Referrer-Policy"] = "no-referrer"  # the address is a permission
+    response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response

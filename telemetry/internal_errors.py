@@ -6,7 +6,7 @@ from celery.signals import task_failure
 from django.core.signals import got_request_exception
 
 from telemetry import metrics
-from telemetry.metrics import Metric, Place
+from telemetry.metric_catalog import Metric, Place
 
 
 def watch() -> None:

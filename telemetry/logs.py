@@ -56,8 +56,10 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 _OURS: Final = frozenset(
-    {"benchmarks", "delivery", "devstack", "drills", "notifications", "notifications_producer", "preferences"}
-    | {"notifications_project", "telemetry"}
+    {
+        *("notifications_project", "notifications", "delivery", "preferences", "telemetry", "notifications_producer"),
+        *("devstack", "benchmarks", "drills"),
+    }
 )
 #: Libraries whose messages are about code, not about data, and are nothing without what fills them.
 _FILLED: Final = frozenset({"py.warnings"})
@@ -123,8 +125,8 @@ def _visible(value: object) -> str:
 
 
 def process_name(arguments: Sequence[str]) -> str:
-    """Return which process of the Procfile these arguments start, or the name of a command."""
-    program, *rest = [PurePath(argument).name for argument in arguments[:1]] + list(arguments[1:])
+    """Return which process of the Procfile these arguments (`sys.argv`) start, or the name of a command."""
+    program, rest = PurePath(arguments[0]).name, arguments[1:]
     if program == "celery":
         host = next((after for name, after in pairwise(rest) if name == "--hostname"), "")
         return "beat" if "beat" in rest else host.partition("@")[0] or "worker"

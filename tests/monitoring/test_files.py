@@ -18,7 +18,8 @@ from datadog_api_client.v2.model.metric_tag_configuration_create_request import 
 
 from delivery import delivery_metrics  # noqa: F401 - lists what its tags may say
 from notifications import batch_metrics  # noqa: F401
-from telemetry.metrics import MEANINGS, Kind, Metric, Tag, allowed
+from telemetry.metric_catalog import MEANINGS, Kind, Metric, Tag
+from telemetry.metrics import allowed
 from tests.dogstatsd import CONSTANT
 from tests.monitoring import files
 from tests.monitoring.queries import Query, read_monitor

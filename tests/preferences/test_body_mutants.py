@@ -8,7 +8,7 @@ from preferences import choices, push_tokens
 from preferences.models import User
 from preferences.push_tokens import DEVICE_ID, TOKENS
 from tests.examples import examples
-from tests.mutations import mutants
+from tests.json_mutants import mutants
 from tests.preferences.services import service
 from tests.rest import NOTIFICATIONS, PREFERENCES, PUSH_TOKENS, Caller, refusal
 

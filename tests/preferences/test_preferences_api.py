@@ -30,7 +30,9 @@ def stored(user) -> dict:
 
 
 def test_who_chose_nothing_has_the_seeds_example_values(call):
-    assert without_catalog(call.get(PREFERENCES)) == {**SEED, "timezone": "UTC", "digest_time": "09:00"}
+    shown = without_catalog(call.get(PREFERENCES))
+    assert shown["preferences"].items() >= SEED["preferences"].items()
+    assert {**shown, "preferences": SEED["preferences"]} == {**SEED, "timezone": "UTC", "digest_time": "09:00"}
 
 
 def test_the_catalogue_describes_types_channels_and_digests(call):
@@ -45,6 +47,7 @@ def test_the_catalogue_describes_types_channels_and_digests(call):
         ("in_app", "Bell"), ("email", "Email"), ("push", "Phone")
     ]  # fmt: skip
     assert catalog["email_digests"] == ["immediate", "hourly", "daily", "weekly", "never"]
+    assert catalog["defaults"] == {"email_digest": "immediate", "timezone": "UTC", "digest_time": "09:00"}
 
 
 def test_the_seeds_body_is_accepted_and_comes_back(call, alice):

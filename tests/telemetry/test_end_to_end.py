@@ -14,8 +14,8 @@ import pytest
 from delivery import dispatch
 from devstack.ports import free_port, http_status
 from devstack.waiting import wait_until
-from preferences.models import User
-from telemetry.metrics import MEANINGS, Kind, Metric, Tag, allowed
+from telemetry.metric_catalog import MEANINGS, Kind, Metric, Tag
+from telemetry.metrics import allowed
 from tests.bells import open_bell
 from tests.cloudevents import event_for
 from tests.conftest import ROOT, running_process
@@ -28,9 +28,8 @@ BOOT = 90.0  # seconds that a process may take to start on a busy machine
 
 
 @pytest.fixture
-def world(agent, transactional_db, flag_on, queue, mailbox, apns, monkeypatch) -> World:
-    user = User.objects.create_user("zoraida.quintanilla@example.org", name="Zoraida Quintanilla")
-    world = World(user, queue, monkeypatch)
+def world(agent, world) -> World:
+    """The same, once everything has happened in it."""
     world.live()
     return world
 

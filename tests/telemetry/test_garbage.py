@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.management import call_command
 
-from notifications import intake
+from notifications.intake import intake
 from notifications.management.commands import consume_events
 from telemetry import garbage
 

@@ -4,15 +4,13 @@ import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from devstack.ports import LOOPBACK, free_port
 from telemetry import metrics, statsd
-from telemetry.metrics import Metric, Stage
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from telemetry.metric_catalog import Metric, Stage
+from tests.conftest import ROOT
 
 
 @pytest.fixture

@@ -20,12 +20,13 @@ from delivery.models import Delivery, State
 from delivery.sns import Message as Feedback
 from delivery.sns import MessageType
 from delivery.transports.contract import Outgoing, Result
-from delivery.transports.registry import TRANSPORTS
-from notifications import displays, inbox, pipeline, queue_metrics, rejections
+from delivery.transports.registry import OUTBOUND
+from notifications import inbox, pipeline, queue_metrics, rejections
 from notifications.event_queue import EventQueue
-from notifications.intake import Intake
+from notifications.intake.intake import Intake
 from notifications.models import Notification, Path, RejectedEvent
-from notifications.socket_watch import SocketWatch
+from notifications.sockets import displays
+from notifications.sockets.watch import SocketWatch
 from preferences import push_tokens, rate_limits, redis_client, rollout
 from preferences.catalog import Channel
 from preferences.models import User
@@ -89,7 +90,7 @@ class World:
     def _mails_and_pushes_go_out(self) -> None:
         for channel in (Channel.EMAIL, Channel.PUSH):
             ids = Delivery.objects.filter(channel=channel).values_list("id", flat=True)
-            attempts.attempt(channel, list(ids), TRANSPORTS[channel])
+            attempts.attempt(channel, list(ids), OUTBOUND[channel].transport)
         _attempt(delivery(self.user, type="Mandelbrot"))
         _attempt(delivery(self.user, title="Wolpertinger"))
 
@@ -148,7 +149,7 @@ class World:
             if watch._task:
                 await watch._task
 
-        self.patch.setattr("notifications.socket_watch._EVERY_SECONDS", 0.01)
+        self.patch.setattr("notifications.sockets.watch._EVERY_SECONDS", 0.01)
         asyncio.run(open_a_bell_and_close_it())
 
     def _requests_go_wrong(self) -> None:
@@ -185,7 +186,8 @@ def _attempt(mail: Delivery) -> None:
 
 class _Refusing:
     def send(self, chunk: Iterable[Outgoing]) -> Iterator[Result]:
-        failure = PermanentFailure("MessageRejected", "zoraida.quintanilla@example.org")
+        failure = PermanentFailure("MessageRejected")
+        failure.__cause__ = ValueError("zoraida.quintanilla@example.org")
         return (Result(outgoing, failure) for outgoing in chunk)
 
 
