@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.safestring import SafeString
 
-from delivery import retries, suppressions
+from delivery import retries, retry_log, suppressions
 from delivery.admin_lists import ListFilter, chosen_list, of_person
 from delivery.models import Delivery, State, SuppressedAddress
 from delivery.retries import Retried
@@ -22,7 +21,6 @@ from delivery.suppression_form import SuppressionForm
 from preferences import people_search
 from preferences.support_admin import BodyAdmin, BoundedAdmin, Tool, brief_time, require
 
-_ASKED_AGAIN = "Asked to have it sent once more."
 _SEVERAL = "That may be several people: write more of the address or name."
 _ITEMS = 50  # of a digest, that its page names
 _NO_NUMBER = 30  # digits: no delivery's, and Python reads some thousands of them unwillingly
@@ -157,7 +155,7 @@ class DeliveryAdmin(BodyAdmin):
         with transaction.atomic():
             failed = list(chosen.filter(state=State.FAILED))
             retried = retries.retry(chosen)
-            LogEntry.objects.log_actions(request.user.pk, failed, CHANGE, _ASKED_AGAIN)
+            retry_log.record(request.user.pk, failed)
         self.message_user(request, str(retried), _level(retried))
 
     # --- Body ------------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from delivery.models import Delivery, State
+from delivery.transports.registry import OUTBOUND
 from preferences import people_search
-from preferences.catalog import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,10 @@ _FAILED: Final = List("failed", "failed", Q(state=State.FAILED), "-updated_at")
 _EVERYTHING: Final = List("all", "everything", Q(), "-id")
 LISTS: Final = (
     _FAILED,
-    List("failed_email", "failed mail", Q(state=State.FAILED, channel=Channel.EMAIL), "-updated_at"),
-    List("failed_push", "failed pushes", Q(state=State.FAILED, channel=Channel.PUSH), "-updated_at"),
+    *(
+        List(f"failed_{channel}", f"failed: {outbound.noun}", Q(state=State.FAILED, channel=channel), "-updated_at")
+        for channel, outbound in OUTBOUND.items()
+    ),
     List("pending", "waiting to be sent", Q(state=State.PENDING), "due_at"),
     List("held", "held for a digest", Q(state=State.HELD, digest=None), "due_at"),
     List("sending", "being sent", Q(state=State.SENDING), "lease_until"),

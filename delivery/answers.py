@@ -20,6 +20,7 @@ from delivery import delivery_log, delivery_metrics
 from delivery.models import Delivery, State
 from delivery.outcomes import Change
 from delivery.transports.contract import Result
+from delivery.transports.registry import OUTBOUND
 from preferences.catalog import Channel
 from preferences.outages import drop_connection, is_outage
 
@@ -27,9 +28,7 @@ logger = logging.getLogger(__name__)
 
 #: Longer than a chunk of 50 takes when every send waits for its full timeout of 10 s.
 LEASE: Final = timedelta(minutes=10)
-#: Answers that wait for each other at most. A mail that comes twice annoys; of two pushes the phone shows one.
-TOGETHER: Final[Mapping[Channel, int]] = {Channel.EMAIL: 4, Channel.PUSH: 25}
-#: How long the first of them waits.
+#: How long the first of several answers waits for the others (registry.Outbound.recorded_together).
 PATIENCE: Final = timedelta(milliseconds=250)
 
 _DATABASE_PAUSE_SECONDS: Final = 1.0
@@ -52,7 +51,7 @@ class Answers:
     """The outcomes of one chunk that are not on record yet. The caller flushes what is left in the end."""
 
     def __init__(self, channel: Channel) -> None:
-        self._most = TOGETHER[channel]
+        self._most = OUTBOUND[channel].recorded_together
         self._waiting: list[Outcome] = []
         self._due = 0.0  # monotonic; of no meaning while nothing waits
 
@@ -112,7 +111,7 @@ def _tell(outcome: Outcome) -> None:
 
 # Each claim has a lease of its own; attempts alone do not tell it from one after a retry, which counts from the start.
 # A column that an outcome does not name stays. That it was read meanwhile (dispatch.cancel) stays on record unless it
-# was sent: a retry goes by it.
+# was sent: a retry goes by it. Once it was sent, an earlier refusal goes; what the provider has reported since stays.
 _RECORD = """
     UPDATE deliveries
     SET state = outcome.state, lease_until = NULL, updated_at = statement_timestamp(),
@@ -120,12 +119,15 @@ _RECORD = """
         attempts = COALESCE(outcome.attempts, deliveries.attempts),
         devices = COALESCE(outcome.devices, deliveries.devices),
         provider_id = COALESCE(outcome.provider_id, deliveries.provider_id),
-        provider_error = COALESCE(outcome.provider_error, deliveries.provider_error),
+        provider_error = COALESCE(
+            outcome.provider_error,
+            CASE WHEN outcome.state = 'sent' AND deliveries.provider_error = outcome.error_then THEN '' END,
+            deliveries.provider_error),
         sent_at = COALESCE(outcome.sent_at, deliveries.sent_at)
     FROM json_to_recordset(%s) AS outcome
-        (id bigint, state_then text, attempts_then smallint, lease_then timestamptz, state text, reason text,
-         due_at timestamptz, attempts smallint, devices jsonb, provider_id text, provider_error text,
-         sent_at timestamptz)
+        (id bigint, state_then text, attempts_then smallint, lease_then timestamptz, error_then text,
+         state text, reason text, due_at timestamptz, attempts smallint, devices jsonb, provider_id text,
+         provider_error text, sent_at timestamptz)
     WHERE deliveries.id = outcome.id AND deliveries.state = outcome.state_then
         AND deliveries.attempts = outcome.attempts_then
         AND deliveries.lease_until IS NOT DISTINCT FROM outcome.lease_then
@@ -164,6 +166,7 @@ def _row(outcome: Outcome) -> Mapping[str, Any]:
         "state_then": delivery.state,
         "attempts_then": delivery.attempts,
         "lease_then": delivery.lease_until,
+        "error_then": delivery.provider_error,
         "state": state,
         **_columns(outcome.change),
     }

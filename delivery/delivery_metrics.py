@@ -3,20 +3,16 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from delivery.errors import DeadToken, SendFailure, TransientFailure
 from delivery.models import Delivery, State, SuppressedAddress
 from delivery.ses_events import SesEvent
 from delivery.transports.contract import Result
+from delivery.transports.registry import LANES, OUTBOUND
 from preferences.catalog import Channel
 from preferences.decisions import Reason
-from preferences.push_tokens import Platform
 from telemetry import metrics
-from telemetry.metrics import Metric, Stage, Tag
-
-#: Every way to a provider, as delivery/lanes.py names it.
-LANES: Final = (Channel.EMAIL.value, Channel.PUSH.value, *(f"{Channel.PUSH}:{platform}" for platform in Platform))
+from telemetry.metric_catalog import Metric, Tag
 
 
 class Ending(StrEnum):
@@ -43,14 +39,12 @@ metrics.allow(Tag.STATE, [State.SENT, State.FAILED, State.SUPPRESSED, *Report])
 metrics.allow(Tag.REASON, [*Ending, *Reason])
 metrics.allow(Tag.LANE, LANES)
 
-_SENT: Final = {Channel.EMAIL.value: Stage.MAIL_SENT, Channel.PUSH.value: Stage.PUSH_SENT}
-
 
 def sent(delivery: Delivery, *, at: datetime) -> None:
     """The provider took it."""
     _finished(delivery, State.SENT, Ending.ACCEPTED)
     if not delivery.is_digest and metrics.are_on():
-        stage = _SENT[delivery.channel]
+        stage = OUTBOUND[Channel(delivery.channel)].stage
         late = (at - delivery.occurred_at).total_seconds()
         metrics.distribution(Metric.LATENCY, [max(late, 0.0)], stage=stage)
         metrics.distribution(Metric.STAGE, [(at - delivery.created_at).total_seconds()], stage=stage)

@@ -26,7 +26,7 @@ from preferences import rollout
 from preferences.catalog import Channel
 from preferences.decisions import Decision, Outcome
 from telemetry import metrics
-from telemetry.metrics import Metric
+from telemetry.metric_catalog import Metric
 
 _USERS: Final = 500  # whose digests are made in one transaction
 _ITEMS: Final = 5_000  # whose choices are looked at again in one transaction

@@ -28,12 +28,14 @@ from preferences.catalog import Channel
 from preferences.decisions import Reason
 from preferences.respite import Respite
 from telemetry import metrics
-from telemetry.metrics import Metric
+from telemetry.metric_catalog import Metric
 
 logger = logging.getLogger(__name__)
 
 #: Deliveries that one task sends. Small enough that its worst case ends before its lease (answers.LEASE).
 CHUNK: Final = 50
+#: What comes out of a call for a worker that SQS does not take.
+CALL_ERRORS: Final = (BrokerError, BotoCoreError, ClientError, OSError)
 #: A task is only a wake-up call. One that kills its worker again and again goes by itself.
 TASK_RETENTION: Final = timedelta(hours=1)
 
@@ -102,11 +104,8 @@ def record(deliveries: Sequence[NewDelivery]) -> list[Due]:
         return [Due(id_, Channel(channel)) for id_, channel, state in cursor.fetchall() if state == State.PENDING]
 
 
-#: Of SQS: while it is away events come over HTTP, and must not wait in every batch for the timeout of a call to the
-#: workers, who hear nothing anyway.
+#: While SQS is away events come over HTTP; no batch of theirs shall wait for the timeout of a call that nobody hears.
 _respite: Final = Respite(seconds=10.0)
-
-
 #: Where calls wait for company, by channel; empty in every process that does not gather.
 _gatherings: Final[dict[Channel, Gathering]] = {}
 
@@ -152,7 +151,7 @@ def _call(channel: Channel, chunk: Sequence[int]) -> bool:
         return False
     try:
         current_app.send_task("delivery.attempt", [channel.value, chunk], queue=settings.OUTBOUND_QUEUES[channel])
-    except (BrokerError, BotoCoreError, ClientError, OSError) as error:
+    except CALL_ERRORS as error:
         logger.warning("no worker called", extra={"channel": channel, "error": type(error).__name__})
         metrics.count(Metric.WORKERS_NOT_CALLED, channel=channel)
         _respite.begin()
@@ -188,7 +187,8 @@ def restore(notification_ids: Collection[str]) -> None:
         _give_back_to_digests(back)
         alone = back.filter(digest=None)
         _hold_again(alone.filter(channel=Channel.EMAIL))
-        alone.update(state=State.PENDING, reason="", updated_at=timezone.now())
+        now = timezone.now()  # from a digest's time too: whoever wants none any more does not wait for it
+        alone.update(state=State.PENDING, reason="", due_at=now, updated_at=now)
 
 
 def _give_back_to_digests(back: QuerySet[Delivery]) -> None:

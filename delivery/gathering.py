@@ -16,7 +16,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from telemetry import internal_errors
-from telemetry.metrics import Place
+from telemetry.metric_catalog import Place
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from delivery import lane_scripts
 from preferences import redis_client, release, rollout
 from preferences.release import Ramp
 from telemetry import metrics
-from telemetry.metrics import Metric
+from telemetry.metric_catalog import Metric
 
 logger = logging.getLogger(__name__)
 

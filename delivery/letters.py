@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import groupby, islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,8 @@ _FILLING: Final = "\u034f\u200c\u00a0" * 60
 #: Of a group in a digest: how many of the newest are told one by one, and at what length.
 REMARKS: Final = 2
 REMARK_LENGTH: Final = 200
+#: Of a group: how many of the newest are looked through for these, since some may say the same.
+_LOOKED_AT: Final = 10
 
 _BLANK_LINES: Final = re.compile(r"\n\s*\n\s*\n")
 _CADENCE: Final[Mapping[DigestFrequency, str]] = {
@@ -118,11 +121,15 @@ def _entry(group: Group, zone: ZoneInfo) -> Entry:
 
 
 def _remarks(group: Group, words: Wording) -> Iterator[Remark]:
-    for update in group.updates[:REMARKS]:
-        own = wording.of_update(update)
-        text = own.quote or ("" if own.sentence == words.sentence else own.details)
-        if text:
-            yield Remark(update.actor or NOBODY, shorten(text, REMARK_LENGTH))
+    """Tell the newest; one that says what the one before it says is folded into that."""
+    said = (_remark(update, words) for update in group.updates[:_LOOKED_AT])
+    return islice((remark for remark, _ in groupby(said) if remark.text), REMARKS)
+
+
+def _remark(update: Update, words: Wording) -> Remark:
+    own = wording.of_update(update)
+    text = own.quote or ("" if own.sentence == words.sentence else own.details)
+    return Remark(update.actor or NOBODY, shorten(text, REMARK_LENGTH))
 
 
 def _write(folder: str, subject: str, content: Mapping[str, Any]) -> Letter:

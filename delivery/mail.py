@@ -1,5 +1,6 @@
 """One mail, ready for its transport: the letter and its envelope (spec §6 "Email")."""
 
+import logging
 from email.policy import Compat32
 from secrets import token_hex
 from typing import Any, Final
@@ -15,6 +16,8 @@ from delivery.errors import PermanentFailure
 from delivery.letters import Letter
 from delivery.transports.contract import Outgoing
 from preferences import choices, unsubscribe
+
+logger = logging.getLogger(__name__)
 
 _LONGEST_ADDRESS: Final = 254  # RFC 5321 §4.5.3.1.3, without the brackets
 _is_address: Final = EmailValidator()
@@ -60,7 +63,8 @@ def compose(outgoing: Outgoing) -> Mail:
         unsubscribe_url = unsubscribe.link(outgoing.user.id, _unsubscribed_type(outgoing))
         letter = _letter(outgoing, unsubscribe_url)
     except Exception as error:  # whatever a template provokes fails this mail alone
-        raise PermanentFailure("template_error", type(error).__name__) from error
+        logger.exception("template broke", extra={"delivery_id": outgoing.delivery.id})
+        raise PermanentFailure("template_error") from error
     headers = _headers(outgoing, unsubscribe_url)
     mail = Mail(letter.subject, letter.text, settings.DEFAULT_FROM_EMAIL, [to], headers=headers)
     mail.attach_alternative(letter.html, "text/html")

@@ -13,10 +13,9 @@ from delivery import backoff
 from delivery.errors import ProviderDown, SendFailure, Throttled, TransientFailure, storable
 from delivery.models import Delivery, State
 from delivery.transports.contract import Result
+from delivery.transports.registry import OUTBOUND
 from preferences.catalog import Channel
 
-#: Failures of its own after which a delivery is given up. Outages and throttles do not count.
-MAX_ATTEMPTS: Final[Mapping[Channel, int]] = {Channel.EMAIL: 8, Channel.PUSH: 5}
 #: How long to wait where the provider names no time.
 THROTTLE_PAUSE: Final = timedelta(seconds=2)
 OUTAGE_PAUSE: Final = timedelta(seconds=10)
@@ -61,7 +60,7 @@ def is_lost(delivery: Delivery) -> bool:
 
     What kills the worker that sends it, or keeps it beyond its lease, would do so for ever.
     """
-    return delivery.attempts > MAX_ATTEMPTS[Channel(delivery.channel)]
+    return delivery.attempts > _most_attempts(delivery)
 
 
 def is_final(answer: str | SendFailure) -> bool:
@@ -75,7 +74,11 @@ def pause_of(failure: TransientFailure) -> timedelta:
 
 
 def _is_exhausted(delivery: Delivery) -> bool:
-    return delivery.attempts >= MAX_ATTEMPTS[Channel(delivery.channel)]
+    return delivery.attempts >= _most_attempts(delivery)
+
+
+def _most_attempts(delivery: Delivery) -> int:
+    return OUTBOUND[Channel(delivery.channel)].max_attempts
 
 
 def _device_answers(results: Sequence[Result]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
 from delivery import attempts, digests, shutdown, sweeper
-from delivery.transports.registry import TRANSPORTS
+from delivery.transports.registry import OUTBOUND
 from preferences.catalog import Channel
 from preferences.outages import connection_given_up
 from telemetry import garbage
@@ -28,7 +28,7 @@ def stop(**_: Any) -> None:
 @connection_given_up()
 def attempt(channel: str, ids: list[int]) -> None:
     """Send a chunk of deliveries."""
-    attempts.attempt(Channel(channel), ids, TRANSPORTS[Channel(channel)])
+    attempts.attempt(Channel(channel), ids, OUTBOUND[Channel(channel)].transport)
 
 
 @shared_task(name="delivery.sweep")

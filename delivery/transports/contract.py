@@ -10,7 +10,7 @@ from delivery.models import Delivery
 from preferences.models import User
 from preferences.push_tokens import Device
 from telemetry import internal_errors
-from telemetry.metrics import Place
+from telemetry.metric_catalog import Place
 
 logger = logging.getLogger(__name__)
 

@@ -13,13 +13,14 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 
-from delivery.errors import PermanentFailure, ProviderDown, SendFailure, Throttled
+from delivery.errors import PermanentFailure, ProviderDown, SendFailure, Throttled, TransientFailure
 from delivery.mail import compose
 from delivery.transports.contract import Outgoing, Result, unforeseen
 from delivery.transports.ses_client import SesBackend
 
 #: SES's error codes (SES API Reference, "Common Errors" and SendRawEmail). What is wrong with our account or our
-#: settings is wrong for every mail: it waits, and is not held against this one.
+#: settings is wrong for every mail: it waits, and is not held against this one. Of a code that is not here the status
+#: tells: 5xx is an outage, anything else is final.
 _FAILURES: Final[Mapping[str, type[SendFailure]]] = {
     "MessageRejected": PermanentFailure,
     "InvalidParameterValue": PermanentFailure,
@@ -35,8 +36,11 @@ _FAILURES: Final[Mapping[str, type[SendFailure]]] = {
     "MailFromDomainNotVerifiedException": ProviderDown,
     "SignatureDoesNotMatch": ProviderDown,
 }
+#: Nothing was sent, so the mail may go out again at once.
 _UNREACHED: Final = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError)
+#: SES may have taken the mail: within so long its feedback says so, and settles it.
 _UNANSWERED_PAUSE: Final = timedelta(minutes=1)
+#: A throttle that lasts for hours, told from one of the moment by its words alone.
 _DAILY_QUOTA: Final = "Daily message quota exceeded"
 _QUOTA_PAUSE: Final = timedelta(minutes=5)
 
@@ -60,7 +64,7 @@ def _send(outgoing: Outgoing) -> str | SendFailure:
         return _failure(error)
     except _UNREACHED as error:
         return ProviderDown(type(error).__name__)
-    except BotoCoreError as error:  # SES may have taken it: its feedback comes within seconds, and settles it
+    except BotoCoreError as error:
         return ProviderDown(type(error).__name__, retry_after=_UNANSWERED_PAUSE)
     except Exception as error:  # whatever a mail provokes on its way to the wire fails this one alone
         return unforeseen(error)
@@ -75,16 +79,14 @@ def _backend() -> SesBackend:
 
 
 def _failure(error: ClientError) -> SendFailure:
-    code, detail = error.response["Error"]["Code"], error.response["Error"]["Message"]
-    answer = error.response["ResponseMetadata"]
-    kind = _FAILURES.get(code) or (ProviderDown if answer["HTTPStatusCode"] >= 500 else PermanentFailure)
-    if kind is PermanentFailure:
-        return PermanentFailure(code)  # the detail may quote the address
-    if kind is Throttled:
-        return Throttled(code, detail, retry_after=_QUOTA_PAUSE if _DAILY_QUOTA in detail else _retry_after(answer))
-    return ProviderDown(code, detail, retry_after=_retry_after(answer))
+    code, words = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    http = error.response["ResponseMetadata"]
+    kind = _FAILURES.get(code) or (ProviderDown if http["HTTPStatusCode"] >= 500 else PermanentFailure)
+    if not issubclass(kind, TransientFailure):
+        return kind(code)
+    return kind(code, retry_after=_QUOTA_PAUSE if _DAILY_QUOTA in words else _seconds(http["HTTPHeaders"]))
 
 
-def _retry_after(answer: Mapping[str, Mapping[str, str]]) -> timedelta | None:
-    seconds = answer["HTTPHeaders"].get("retry-after", "")
-    return timedelta(seconds=int(seconds)) if seconds.isdecimal() else None
+def _seconds(headers: Mapping[str, str]) -> timedelta | None:
+    wanted = headers.get("retry-after", "")
+    return timedelta(seconds=int(wanted)) if wanted.isdecimal() else None

@@ -7,7 +7,7 @@ from typing import Final
 
 from delivery import retries, suppressions
 from delivery.models import Delivery, State, SuppressedAddress
-from notifications import inbox
+from notifications import marking
 from notifications.upkeep import erasure, retention
 from preferences.models import User
 from tests.delivery.model_moves import Actor
@@ -91,9 +91,9 @@ def _erase(world: World, occasion: Occasion) -> None:
 def _read_all_and_undo(world: World, occasion: Occasion) -> None:
     """Somebody reads all, and takes it back."""
     with world.step(Actor.READER):
-        marked = inbox.mark_all_read(occasion.person.id)
+        marked = marking.mark_all_read(occasion.person.id)
     with world.step(Actor.READER):
-        inbox.undo_mark_all(occasion.person.id, marked.undo_id)
+        marking.undo_mark_all(occasion.person.id, marked.undo_id)
 
 
 def _prune(world: World, occasion: Occasion) -> None:

@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from delivery.answers import TOGETHER
 from delivery.models import Delivery, State
 from delivery.transports.contract import Outgoing
+from delivery.transports.registry import OUTBOUND
 from preferences.catalog import Channel
 from tests.delivery.model_workers import AT_ONCE, Address, Answer, Worker, address_of
 
@@ -59,7 +59,8 @@ class Providers:
         """Allow once more what the worker was told that it was taken, and has not put on record; it is not much."""
         taken = [outgoing for outgoing, answer in worker.answers if answer is Answer.TAKEN]
         lost = [outgoing for outgoing in taken if is_in_hand(outgoing)]
-        assert len({outgoing.delivery.id for outgoing in lost}) < TOGETHER[worker.channel] + AT_ONCE[worker.channel]
+        most = OUTBOUND[worker.channel].recorded_together + AT_ONCE[worker.channel]
+        assert len({outgoing.delivery.id for outgoing in lost}) < most
         for outgoing in lost:
             self.excuse(outgoing)
 

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -14,6 +14,7 @@ from tests.staff import browse_as, member, supporter
 
 pytestmark = pytest.mark.django_db
 
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 LIST = "admin:delivery_delivery_changelist"
 
 
@@ -126,12 +127,15 @@ def test_nothing_on_the_page_can_be_written(support, alice):
 
 
 def test_what_failed_is_sent_once_more_and_that_is_logged(support, alice):
-    mail = delivery(alice, state=State.FAILED)
+    mail = delivery(alice, state=State.FAILED, provider_error="MessageRejected", attempts=8, updated_at=NOON)
     answer = retry(support, mail)
     assert "1 will be tried once more." in answer.content.decode()
     assert answer.redirect_chain[0][0] == reverse("admin:delivery_delivery_change", args=[mail.id])
     assert states(mail) == [State.PENDING]
-    assert [entry.get_change_message() for entry in LogEntry.objects.all()] == ["Asked to have it sent once more."]
+    (entry,) = LogEntry.objects.all()
+    assert entry.get_change_message() == (
+        "Asked to have it sent once more. It had failed on 04 Mar 2026, 12:00:00 UTC with MessageRejected, attempt 8."
+    )
 
 
 def test_what_is_too_old_is_not_touched_and_that_is_said(support, alice):

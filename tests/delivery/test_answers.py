@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -11,12 +12,13 @@ from delivery import answers
 from delivery.answers import Answers, Outcome
 from delivery.models import Delivery, State
 from delivery.outcomes import Change
+from delivery.transports.registry import OUTBOUND
 from devstack.waiting import wait_until
 from preferences.catalog import Channel
 from preferences.decisions import Reason
 from preferences.models import User
 from tests.delivery.rows import delivery, states
-from tests.notifications.test_intake import defaults
+from tests.postgres_defaults import defaults
 
 pytestmark = pytest.mark.django_db
 SENT = Change(State.SENT, {"provider_id": "theirs"})
@@ -25,7 +27,8 @@ SENT = Change(State.SENT, {"provider_id": "theirs"})
 @pytest.fixture
 def together(monkeypatch) -> int:
     """How many answers go on record together."""
-    monkeypatch.setattr(answers, "TOGETHER", dict.fromkeys(Channel, 3))
+    few = {channel: replace(outbound, recorded_together=3) for channel, outbound in OUTBOUND.items()}
+    monkeypatch.setattr(answers, "OUTBOUND", few)
     return 3
 
 
@@ -115,6 +118,22 @@ def test_what_an_answer_says_may_hold_quotes_percents_and_any_letter(alice):
     recorded(outcome(row, Change(State.FAILED, {"provider_error": code})))
     row.refresh_from_db()
     assert row.provider_error == code
+
+
+@pytest.mark.parametrize(("state", "error"), [(State.SENT, ""), (State.PENDING, "greylisted")])
+def test_an_earlier_refusal_goes_once_it_was_sent(alice, state, error):
+    row = sending(alice, provider_error="greylisted")
+    recorded(outcome(row, Change(state, {})))
+    row.refresh_from_db()
+    assert row.provider_error == error
+
+
+def test_what_the_provider_reported_while_it_was_being_sent_stays(alice):
+    row = sending(alice, provider_error="greylisted")
+    Delivery.objects.filter(id=row.id).update(provider_error="DeliveryDelay, MailboxFull")
+    recorded(outcome(row))
+    row.refresh_from_db()
+    assert row.provider_error == "DeliveryDelay, MailboxFull"
 
 
 @pytest.mark.parametrize(("state", "reason"), [(State.SENT, ""), (State.FAILED, Reason.ALREADY_READ)])

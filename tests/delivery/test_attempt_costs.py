@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from delivery import answers, attempts, gates, lanes
-from delivery.answers import TOGETHER
 from delivery.dispatch import CHUNK
 from delivery.models import Delivery, State
+from delivery.transports.registry import OUTBOUND
 from preferences import push_tokens
 from preferences.catalog import Channel
 from preferences.models import User
@@ -69,15 +69,15 @@ def cost(channel: Channel, ids: list[int]) -> tuple[int, int]:
 @pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.PUSH])
 def test_a_full_chunk_costs_a_few_statements_and_one_for_some_answers_together(channel: Channel, chunk: Chunk):
     statements, round_trips = cost(channel, chunk(channel, CHUNK))
-    assert statements <= STATEMENTS + math.ceil(CHUNK / TOGETHER[channel])
+    assert statements <= STATEMENTS + math.ceil(CHUNK / OUTBOUND[channel].recorded_together)
     assert round_trips <= ROUND_TRIPS
 
 
 @pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.PUSH])
 def test_beside_the_answers_a_full_chunk_costs_no_more_than_a_small_one(channel: Channel, chunk: Chunk):
-    small, large = TOGETHER[channel], CHUNK
+    small, large = OUTBOUND[channel].recorded_together, CHUNK
     few = cost(channel, chunk(channel, small))
     User.objects.all().delete()
     many = cost(channel, chunk(channel, large))
-    assert many[0] - few[0] <= math.ceil(large / TOGETHER[channel]) - 1
+    assert many[0] - few[0] <= math.ceil(large / OUTBOUND[channel].recorded_together) - 1
     assert many[1] <= few[1]

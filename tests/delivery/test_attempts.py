@@ -9,6 +9,7 @@ from delivery import answers, attempts, dispatch, lanes, outcomes, suppressions,
 from delivery.errors import DeadToken, PermanentFailure, ProviderDown, Throttled, TransientFailure
 from delivery.models import Delivery, State, SuppressedAddress
 from delivery.transports.contract import Result
+from delivery.transports.registry import OUTBOUND
 from preferences import people, push_tokens, rollout
 from preferences.catalog import Channel
 from preferences.choices import Choices
@@ -82,13 +83,13 @@ def test_a_transient_failure_is_tried_again_later(alice):
 
 
 def test_attempts_of_its_own_come_to_an_end(alice):
-    mail = delivery(alice, title="bad", attempts=outcomes.MAX_ATTEMPTS[Channel.EMAIL] - 1)
+    mail = delivery(alice, title="bad", attempts=OUTBOUND[Channel.EMAIL].max_attempts - 1)
     attempt(Provider(bad=TransientFailure("greylisted")), mail)
     assert states(mail) == [State.FAILED]
 
 
 def test_what_every_worker_died_of_comes_to_an_end_too_and_alone(alice, provider):
-    poison, mail = delivery(alice, attempts=outcomes.MAX_ATTEMPTS[Channel.EMAIL]), delivery(alice)
+    poison, mail = delivery(alice, attempts=OUTBOUND[Channel.EMAIL].max_attempts), delivery(alice)
     attempt(provider, poison, mail)
     assert provider.sent == [mail.id]
     poison.refresh_from_db()
@@ -96,7 +97,7 @@ def test_what_every_worker_died_of_comes_to_an_end_too_and_alone(alice, provider
 
 
 def test_a_digest_that_every_worker_died_of_takes_along_what_it_gathers(alice, provider):
-    digest = delivery(alice, type="digest", attempts=outcomes.MAX_ATTEMPTS[Channel.EMAIL])
+    digest = delivery(alice, type="digest", attempts=OUTBOUND[Channel.EMAIL].max_attempts)
     item = delivery(alice, state=State.HELD, digest=digest)
     attempt(provider, digest)
     assert states(digest, item) == [State.FAILED, State.FAILED]

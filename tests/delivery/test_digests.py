@@ -17,7 +17,7 @@ from preferences.decisions import Reason
 from preferences.digest_periods import DigestFrequency
 from preferences.models import User
 from telemetry import metrics
-from telemetry.metrics import Metric
+from telemetry.metric_catalog import Metric
 from tests.delivery.rows import delivery, states
 from tests.delivery.test_attempts import Provider
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -27,10 +25,10 @@ from preferences.catalog import Channel
 from preferences.models import User
 from tests.bells import open_bell
 from tests.cloudevents import event_for, message
+from tests.conftest import ROOT, url_of_test_database
 from tests.delivery.rows import delivery, states
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("post_office")]
-ROOT = Path(__file__).resolve().parent.parent.parent
 TASK = {"type": "task", "id": "tsk_456", "url": "/tasks/tsk_456"}
 BOOT = 90.0  # seconds that a worker may take to start on a busy machine
 
@@ -55,7 +53,7 @@ class PostOffice:
         command = read_procfile(ROOT / "Procfile")[name].replace(
             "-A notifications_project", "-A tests.delivery.impatient"
         )
-        environment = {**os.environ, "DATABASE_URL": _test_database_url(), "OUTBOUND_QUEUE_PREFIX": self.prefix}
+        environment = {**os.environ, "DATABASE_URL": url_of_test_database(), "OUTBOUND_QUEUE_PREFIX": self.prefix}
         with self.log.open("ab") as log:
             self._children[name] = spawn(exec_in_shell(command), environment=environment, output=log, directory=ROOT)
 
@@ -72,10 +70,6 @@ class PostOffice:
     def close(self) -> None:
         for name in list(self._children):
             self.kill(name)
-
-
-def _test_database_url() -> str:
-    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from tests.delivery import sns
 from tests.delivery.rows import delivery
 from tests.delivery.sns import CERTIFICATE_URL, TOPIC, bounce, complaint, event, notification
 from tests.examples import examples
-from tests.mutations import TEXTS, mutants
+from tests.json_mutants import TEXTS, mutants
 
 pytestmark = pytest.mark.django_db
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
+from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from pytest_django import Settings
 
@@ -356,8 +357,15 @@ def test_an_international_domain_is_addressed_in_ascii():
     ],
 )
 def test_what_cannot_be_rendered_fails_for_good_and_alone(outgoing):
-    with pytest.raises(PermanentFailure, match=r"^template_error"):
+    with pytest.raises(PermanentFailure, match=r"^template_error$"):
         compose(outgoing)
+
+
+def test_the_log_says_what_broke_a_template(caplog):
+    with pytest.raises(PermanentFailure):
+        compose(Outgoing(Delivery(id=1, type="no_such_type", occurred_at=NOW), user()))
+    [line] = caplog.records
+    assert (line.message, line.delivery_id, line.exc_info[0]) == ("template broke", 1, TemplateDoesNotExist)
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "tasks/1", "data:text/html,x", " /tasks/1"])
@@ -467,6 +475,15 @@ def test_of_several_changes_of_status_the_latest_are_told():
     body = digest_of(*changes).body
     assert "Bob and Sarah Kim changed the status of 'Update pricing page'\n" in body
     assert "Bob: from In review to Done" in body
+
+
+def test_a_remark_that_is_the_same_again_is_told_once_and_makes_room_for_another():
+    moves = [("Open", "In review", 9), ("In review", "Open", 3), ("Open", "In review", 2), ("Open", "In review", 1)]
+    body = digest_of(
+        *(delivery("status_changed", params={"from": a, "to": b}, minutes_ago=ago) for a, b, ago in moves)
+    ).body
+    assert re.findall(r"Sarah Kim: (.+)", body) == ["from Open to In review", "from In review to Open"]
+    assert "4 updates, the latest" in body
 
 
 def test_a_digest_of_one_reads_like_its_notification():

@@ -20,7 +20,7 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from pytest_django import Settings
 from redis import Redis
 
-from notifications import inbox
+from notifications import marking
 from notifications.models import Notification
 from preferences import people, push_tokens
 from preferences.catalog import Channel
@@ -101,7 +101,7 @@ class Outbound(Machine):
         """Somebody reads one in the bell, or marks it as not read."""
         ids = Notification.objects.order_by("created_at", "id").values_list("user_id", "id")
         if ids:
-            mark = inbox.mark_read if is_read else inbox.mark_unread
+            mark = marking.mark_read if is_read else marking.mark_unread
             with self.world.step(Actor.READER):
                 mark(*one_of(list(ids), which))
 
@@ -110,9 +110,9 @@ class Outbound(Machine):
         """Somebody reads all, and takes it back."""
         user_id = self.world.people[person].id
         with self.world.step(Actor.READER):
-            marked = inbox.mark_all_read(user_id)
+            marked = marking.mark_all_read(user_id)
         with self.world.step(Actor.READER):
-            inbox.undo_mark_all(user_id, marked.undo_id)
+            marking.undo_mark_all(user_id, marked.undo_id)
 
     # --- Providers' words, operators, support ---
 

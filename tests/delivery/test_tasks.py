@@ -6,7 +6,7 @@ from django.db import DatabaseError, connection
 from delivery import tasks
 from delivery.models import State
 from tests.delivery.rows import delivery, states
-from tests.notifications.test_intake import defaults
+from tests.postgres_defaults import defaults
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,6 +1,9 @@
 """What was read before it went out, and is unread again."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from delivery import attempts, dispatch
 from delivery.errors import ProviderDown
@@ -48,6 +51,13 @@ def test_a_mail_that_was_put_off_to_a_digest_comes_with_that_and_not_with_the_ne
     mail.refresh_from_db()
     read_and_unread(mail)
     assert Delivery.objects.filter(id=mail.id, state=State.HELD, due_at=mail.due_at).exists()
+
+
+def test_a_held_mail_of_somebody_who_wants_no_digest_any_more_goes_out_at_once(alice):
+    mail = delivery(alice, state=State.HELD, due_at=timezone.now() + timedelta(days=6))
+    choose(alice, DigestFrequency.IMMEDIATE)
+    read_and_unread(mail)
+    assert Delivery.objects.filter(id=mail.id, state=State.PENDING, due_at__lte=timezone.now()).exists()
 
 
 def test_what_a_digest_has_gathered_that_nobody_has_begun_with_goes_out_with_it(alice):
