@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from html import unescape
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from devstack.demo.journals import Entry, Journal, fetch
 from preferences import push_tokens
@@ -16,6 +18,9 @@ from preferences.push_tokens import Device, Platform
 
 _MOST_MAILS: Final = 8
 _EXCERPT: Final = 140  # characters
+_BEGINNING: Final = 1_000  # characters of markup, enough for a preheader
+#: Where a preheader ends, and what keeps the mail's text away from it begins.
+_FILLING: Final = "\u034f"
 #: Where each platform's simulator is; a variable of the stack, and none of the product's settings.
 _SIMULATORS: Final = {Platform.IOS: "APNS_SIMULATOR_URL", Platform.ANDROID: "FCM_SIMULATOR_URL"}
 _MAILBOX: Final = "MAILBOX_URL"
@@ -110,11 +115,16 @@ def _mails(address: str) -> list[dict[str, str]]:
 def _mail(mail: Mapping[str, Any]) -> dict[str, str]:
     return {
         "id": mail["id"],
-        "sender": str(mail["from"]).partition("<")[0].strip(),
         "subject": mail["subject"],
-        "excerpt": " ".join(mail["text"].split())
-        .removeprefix(mail["subject"])
-        .strip()[:_EXCERPT],  # as mail programs do
+        "excerpt": _excerpt(mail),
         "url": reverse("demo-mail", args=[mail["id"]]),
         "at": mail["received_at"],
     }
+
+
+def _excerpt(mail: Mapping[str, Any]) -> str:
+    """Return what mail programs show below the subject: the preheader, or else how the text begins."""
+    _, _, body = mail["html"].partition("<body")
+    preheader, filling, _ = unescape(strip_tags(f"<body{body[:_BEGINNING]}")).partition(_FILLING)
+    shown = preheader if filling else mail["text"].removeprefix(mail["subject"])
+    return " ".join(shown.split())[:_EXCERPT]

@@ -21,12 +21,10 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A producer. `folder` is where its resources live in the app."""
+    """A producer."""
 
     name: str
-    label: str
     action: str  # what its button says
-    folder: str
     happenings: tuple[Happening, ...]
 
     def next_event(self, recipient: Character) -> Event:
@@ -73,9 +71,7 @@ MOBILE: Final = _project("prj_9", "Mobile sign-in")
 SERVICES: Final = (
     Service(
         "tasks",
-        "Tasks",
         "Assign a task",
-        "tasks",
         (
             Happening("task_assigned", SARAH, PRICING),
             Happening("task_assigned", MARCUS, EXPORT),
@@ -84,9 +80,7 @@ SERVICES: Final = (
     ),
     Service(
         "comments",
-        "Comments",
         "Write a comment",
-        "tasks",
         (
             Happening(
                 "comment_added", JORDAN, PRICING, {"excerpt": "The yearly plan wraps on small phones. Mine to fix?"}
@@ -97,9 +91,7 @@ SERVICES: Final = (
     ),
     Service(
         "projects",
-        "Projects",
         "Change a status",
-        "projects",
         (
             Happening("status_changed", MARCUS, WEBSITE, {"from": "in progress", "to": "in review"}),
             Happening("status_changed", ALEX, MOBILE, {"from": "planned", "to": "in progress"}),
@@ -107,9 +99,7 @@ SERVICES: Final = (
     ),
     Service(
         "docs",
-        "Docs",
         "Mention in a document",
-        "docs",
         (
             Happening("mentioned", ALEX, LAUNCH, {"excerpt": "Can you take the rollback rehearsal on Thursday?"}),
             Happening(
@@ -119,9 +109,7 @@ SERVICES: Final = (
     ),
     Service(
         "approvals",
-        "Approvals",
         "Decide on a purchase",
-        "approvals",
         (
             Happening(
                 "status_changed",

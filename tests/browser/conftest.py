@@ -21,7 +21,9 @@ from notifications_producer import Event, Producer, Resource
 from preferences.authentication import issue_token
 from preferences.models import User
 from tests.browser.pages import PATIENCE, SamplePage, serve
+from tests.browser.staff_pages import with_password
 from tests.conftest import Web, running_process
+from tests.staff import supporter
 
 expect.set_options(timeout=PATIENCE)
 
@@ -113,6 +115,15 @@ def task_assigned(recipient: User, *, title: str = "Update pricing page") -> Eve
     """Return an event that concerns this user."""
     resource = Resource(type="task", id="tsk_456", url="/tasks/tsk_456", title=title)
     return Event(type="task_assigned", source="/services/tasks", recipients=[recipient.id], resource=resource)
+
+
+# --- The admin -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sam() -> User:
+    """Somebody of support, with a password."""
+    return with_password(supporter())
 
 
 # --- Left out? -----------------------------------------------------------------------------------------------

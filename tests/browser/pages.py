@@ -1,12 +1,14 @@
 """The page that tests put a bell on, and where its parts are."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from string import Template
-from typing import Final
+from typing import Any, Final
 
 from playwright.async_api import Locator, Page, Route
 
+from notifications.inbox import show_time
 from tests.conftest import ROOT
 
 PATIENCE: Final = 20_000  # ms, on a busy machine
@@ -66,6 +68,26 @@ async def serve(tab: Page, service: str, sample: SamplePage, *, origin: str = ""
     await tab.route(f"{origin or service}/page.js", send_script)
     await tab.route(f"{origin or service}/page.css", send_style)
     await tab.route(f"{service}/static/notifications/*", send_file)
+
+
+async def refuse(page: Page, calls: str) -> None:
+    """Have the server answer 503 to these calls."""
+    unavailable = {"error": {"code": "UNAVAILABLE", "message": "Later."}}
+    await page.route(calls, lambda route: route.fulfill(status=503, json=unavailable))
+
+
+def comment(draft: int, *, number: int, at: datetime) -> dict[str, Any]:
+    """A notification as the server lists it, with a body of none to three sentences; ids sort by `number`."""
+    return {
+        "id": f"ntf_{number:016d}",
+        "type": "comment_added",
+        "title": f"Sarah Kim commented on draft {draft}",
+        "body": "Looks good to me. " * (draft % 4),
+        "actor": {"id": "usr_1", "name": "Sarah Kim", "avatar_url": None},
+        "resource": {"type": "doc", "id": str(draft), "url": f"/docs/{draft}", "title": f"Draft {draft}"},
+        "read_at": None,
+        "created_at": show_time(at),
+    }
 
 
 # --- Where things are ----------------------------------------------------------------------------------------

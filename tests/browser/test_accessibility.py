@@ -88,6 +88,15 @@ async def _left(part: Locator) -> float:
     return box["x"]
 
 
+async def test_a_bell_that_starts_anew_says_that_its_panel_is_closed(open_bell: OpenBell, alice: User):
+    page = await open_bell(alice)
+    await bell(page, unread=0).click()
+    await expect(bell(page, unread=0)).to_have_attribute("aria-expanded", "true")
+    await page.locator("notification-bell").evaluate("(bell) => { bell.strings = {}; }")
+    await expect(panel(page)).to_be_hidden()
+    await expect(bell(page, unread=0)).to_have_attribute("aria-expanded", "false")
+
+
 async def test_forced_colours_keep_the_unread_apart(
     open_bell: OpenBell, open_window: OpenWindow, publish: Publish, alice: User
 ):

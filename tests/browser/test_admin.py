@@ -1,22 +1,18 @@
 """Support at work, in a real browser: who is it, why did the mail not come, and once more."""
 
-from urllib.parse import urlsplit
-
 import pytest
-from django.contrib.staticfiles import finders
-from playwright.async_api import BrowserContext, Page, Route, expect
+from playwright.async_api import BrowserContext, expect
 
 from delivery.models import Delivery, State
 from notifications import pipeline
 from notifications.models import Path
 from preferences.models import User
 from tests.browser.conftest import OpenWindow
+from tests.browser.staff_pages import log_in
 from tests.cloudevents import event_for, message
-from tests.staff import supporter
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PASSWORD = "correct horse battery"
 PHONE = {"width": 375, "height": 667}
 
 
@@ -26,31 +22,6 @@ def failed_mail(alice: User) -> Delivery:
     pipeline.process([message(event_for(alice, id="8f1c2d"))], path=Path.SQS)
     Delivery.objects.filter(channel="email").update(state=State.FAILED, provider_error="MessageRejected")
     return Delivery.objects.get(channel="email")
-
-
-@pytest.fixture
-def sam() -> User:
-    """Somebody of support, with a password."""
-    user = supporter()
-    user.set_password(PASSWORD)
-    user.save()
-    return user
-
-
-async def send_static_file(route: Route) -> None:
-    """Answer from where the files lie; the web process of tests has none collected."""
-    path = finders.find(urlsplit(route.request.url).path.removeprefix("/static/"))
-    await (route.fulfill(path=path) if path else route.fulfill(status=404))
-
-
-async def log_in(window: BrowserContext, user: User) -> Page:
-    page = await window.new_page()
-    await page.route("**/static/**", send_static_file)
-    await page.goto("/admin/")
-    await page.get_by_label("Email").fill(user.email or "")
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Log in").click()
-    return page
 
 
 async def test_support_finds_a_person_reads_why_a_mail_failed_and_sends_it_once_more(

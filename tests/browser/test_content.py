@@ -36,7 +36,7 @@ HOSTILE = {
     "5,000 characters": "W" * 5_000,
     "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈 " * 30,
     "Arabic": "تحديث صفحة الأسعار " * 20,
-    "overrides": "\u202egnp.exe \u2066 \u200f",
+    "overrides": "gnp.exe... \u202egnp.exe \u2066 \u200f",
 }
 
 

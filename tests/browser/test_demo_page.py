@@ -1,5 +1,7 @@
 """The demo's page in a browser: what its buttons and switches show, and what a mail in it cannot do."""
 
+import asyncio
+import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -9,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from django.core.mail import EmailMultiAlternatives, get_connection
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, WebSocketRoute, expect
 
 from devstack.demo.management.commands import seed_demo
 from devstack.demo.people import AUDIENCE
@@ -93,6 +95,33 @@ async def test_the_kill_switch_hides_the_bell_and_holds_what_is_published(page: 
     await expect(newest_way(page).locator('[data-stage="received"]')).to_contain_text("held back")
     await page.get_by_role("button", name="Release").click()
     await expect(newest_way(page).locator('[data-stage="stored"]')).to_have_attribute("data-state", "done")
+
+
+async def test_what_a_bell_catches_up_on_is_said_to_be_and_its_display_is_not_measured(page: Page):
+    socket = await reload_with_a_deaf_bell(page)
+    await page.get_by_role("button", name="Assign a task").click()
+    way = newest_way(page)
+    await expect(way.locator('[data-stage="stored"]')).to_have_attribute("data-state", "done")
+    socket.send(json.dumps({"type": "resync"}))
+    await expect(way.locator('[data-stage="rung"]')).to_contain_text(re.compile(r"Caught up\+"))
+    await expect(way.locator('[data-stage="displayed"]')).to_contain_text("not measured")
+
+
+async def reload_with_a_deaf_bell(page: Page) -> WebSocketRoute:
+    """Load the page anew; its bell hears everything but new notifications."""
+    sockets: asyncio.Queue[WebSocketRoute] = asyncio.Queue()
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        def to_page(frame: str | bytes) -> None:
+            if json.loads(frame)["type"] != "notification":
+                socket.send(frame)
+
+        socket.connect_to_server().on_message(to_page)
+        sockets.put_nowait(socket)
+
+    await page.route_web_socket("**/ws/notifications", pass_on)
+    await page.reload()
+    return await sockets.get()
 
 
 async def test_a_mail_is_read_in_a_frame_in_which_nothing_runs(page: Page):

@@ -11,7 +11,7 @@ from playwright.async_api import CDPSession, Page, Route, expect
 from devstack.waiting import wait_on_loop
 from preferences.models import User
 from tests.browser.conftest import OpenBell
-from tests.browser.pages import LIST_CALL, bell, panel, row
+from tests.browser.pages import LIST_CALL, bell, comment, panel, row
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,16 +36,7 @@ _SCROLL_TO_THE_END = """async (many) => {
 
 def notification(number: int) -> dict[str, Any]:
     """The one with this number, newest first, ten minutes apart."""
-    return {
-        "id": f"ntf_{MANY - number:016d}",
-        "type": "comment_added",
-        "title": f"Sarah Kim commented on draft {number}",
-        "body": "Looks good to me. " * (number % 4),
-        "actor": {"id": "usr_1", "name": "Sarah Kim", "avatar_url": None},
-        "resource": {"type": "doc", "id": str(number), "url": f"/docs/{number}", "title": f"Draft {number}"},
-        "read_at": None,
-        "created_at": (NOW - timedelta(minutes=10 * number)).isoformat(),
-    }
+    return comment(number, number=MANY - number, at=NOW - timedelta(minutes=10 * number))
 
 
 async def send_page(route: Route) -> None:

@@ -12,7 +12,7 @@ from playwright.async_api import BrowserContext, Locator, Page, Route, WebSocket
 
 from preferences.models import User
 from tests.browser.conftest import OpenBell
-from tests.browser.pages import LIST_CALL, bell, panel
+from tests.browser.pages import LIST_CALL, bell, comment, panel
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -34,16 +34,7 @@ BURSTS: Final = {
 
 def notification(number: int) -> dict[str, Any]:
     """The one with this number, counted from the oldest."""
-    return {
-        "id": f"ntf_{number:016d}",
-        "type": "comment_added",
-        "title": f"Sarah Kim commented on draft {number}",
-        "body": "Looks good to me. " * (number % 4),
-        "actor": {"id": "usr_1", "name": "Sarah Kim", "avatar_url": None},
-        "resource": {"type": "doc", "id": str(number), "url": f"/docs/{number}", "title": f"Draft {number}"},
-        "read_at": None,
-        "created_at": (NOW + timedelta(milliseconds=number)).isoformat(),
-    }
+    return comment(number, number=number, at=NOW + timedelta(milliseconds=number))
 
 
 def newest_first(numbers: Iterable[int]) -> list[dict[str, Any]]:

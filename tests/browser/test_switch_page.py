@@ -11,9 +11,9 @@ from waffle.models import Switch
 from preferences import rollout
 from preferences.models import User
 from tests.browser.conftest import OpenWindow
-from tests.browser.test_admin import PASSWORD, log_in
+from tests.browser.staff_pages import log_in, with_password
 from tests.delivery.rows import delivery
-from tests.staff import superuser, supporter
+from tests.staff import superuser
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,18 +25,6 @@ ADDRESS = "/admin/switch"
 def ada() -> User:
     """Somebody who may do everything, with a password."""
     return with_password(superuser())
-
-
-@pytest.fixture
-def sam() -> User:
-    """Somebody of support, with a password."""
-    return with_password(supporter())
-
-
-def with_password(user: User) -> User:
-    user.set_password(PASSWORD)
-    user.save()
-    return user
 
 
 @pytest.fixture

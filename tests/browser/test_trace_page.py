@@ -8,9 +8,8 @@ from notifications import pipeline
 from notifications.models import Path
 from preferences.models import User
 from tests.browser.conftest import OpenWindow
-from tests.browser.test_admin import PASSWORD, log_in
+from tests.browser.staff_pages import log_in
 from tests.cloudevents import event_for, message
-from tests.staff import supporter
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -18,15 +17,6 @@ EVENT = "8f1c2d"
 PHONE = {"width": 390, "height": 844}
 FAILED = "the mail failed at"
 REFUSED = "because our mail provider would not send it (MessageRejected)"
-
-
-@pytest.fixture
-def sam() -> User:
-    """Somebody of support, with a password."""
-    user = supporter()
-    user.set_password(PASSWORD)
-    user.save()
-    return user
 
 
 @pytest.fixture

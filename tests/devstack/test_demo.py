@@ -59,7 +59,8 @@ def demo_process(var: Path, *, port: int) -> subprocess.Popen[str]:
     )
 
 
-def stop_and_find_nothing_left(process: subprocess.Popen[str], number: signal.Signals, *, var: Path) -> None:
+def stop_and_find_nothing_left(process: subprocess.Popen[str], number: signal.Signals, *, var: Path) -> str:
+    """Return what it said after all that was read already."""
     started = descendants(process.pid)
     process.send_signal(number)
     output, _ = process.communicate(timeout=_PATIENCE)
@@ -68,16 +69,17 @@ def stop_and_find_nothing_left(process: subprocess.Popen[str], number: signal.Si
     assert started != []
     assert not any(map(is_alive, started))
     assert not (var / "stack.json").exists()
+    return output
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """A running demo; that it stops without a trace on Ctrl-C is seen at the end."""
+    """A running demo; that it warns of nothing and stops without a trace on Ctrl-C is seen at the end."""
     demo = Demo(demo_process(var := tmp_path_factory.mktemp("demo"), port=(port := free_port())), var, port)
     try:
         assert wait_until(demo.is_ready_or_ended, seconds=_PATIENCE)
         yield demo
-        stop_and_find_nothing_left(demo.process, signal.SIGINT, var=var)
+        assert "Warning" not in stop_and_find_nothing_left(demo.process, signal.SIGINT, var=var)
     finally:
         demo.process.kill()
         demo.process.communicate()

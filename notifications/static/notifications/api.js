@@ -1,17 +1,16 @@
-/** The REST calls of the bell (spec §2). */
+/** The REST calls of the bell (spec §2), and its token. */
 
 const TIMEOUT = 15_000;
 const PATH = "/api/v1/notifications";
 
 /** `status` 0: no answer came. */
 export class ApiError extends Error {
-  constructor(status, code, message, retryAfter = null) {
+  constructor(status, message, retryAfter = null) {
     super(message);
-    Object.assign(this, { name: "ApiError", status, code, retryAfter });
+    Object.assign(this, { status, retryAfter });
   }
 }
 
-/** One token for REST and socket. */
 export class Tokens {
   #ask;
   #current = null;
@@ -25,7 +24,7 @@ export class Tokens {
       .then(this.#ask)
       .catch((error) => {
         this.#current = null;
-        throw new ApiError(0, "NO_TOKEN", String(error));
+        throw new ApiError(0, String(error));
       });
     return this.#current;
   }
@@ -90,21 +89,20 @@ export class Api {
   }
 
   async #send(method, path, body, token) {
-    const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
+    const headers = { Authorization: `Bearer ${token}` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     try {
       return await fetch(this.#base + PATH + path, {
         method,
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: JSON.stringify(body),
         credentials: "omit",
         cache: "no-store",
         keepalive: method !== "GET", // a link leaves the page meanwhile
         signal: AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT)]),
       });
     } catch (error) {
-      if (this.#signal.aborted) throw this.#signal.reason;
-      throw new ApiError(0, "NO_ANSWER", String(error));
+      throw new ApiError(0, String(error));
     }
   }
 }
@@ -112,7 +110,6 @@ export class Api {
 async function answerOf(response) {
   const body = await response.json().catch(() => null);
   if (response.ok && body !== null) return body;
-  const { code = "INVALID_ANSWER", message = response.statusText } = body?.error ?? {};
   const retryAfter = Number(response.headers.get("Retry-After")) || null;
-  throw new ApiError(response.status, code, message, retryAfter);
+  throw new ApiError(response.status, body?.error?.message, retryAfter);
 }

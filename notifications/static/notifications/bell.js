@@ -5,46 +5,40 @@ import { Api, Tokens } from "./api.js";
 import { element, icon, setAttribute, setText } from "./dom.js";
 import { Inbox } from "./inbox.js";
 import { badgeText, Panel } from "./panel.js";
-import { placeBelow } from "./placement.js";
+import { Popup } from "./popup.js";
 import { languageOf, subjectOf } from "./reader.js";
 import { Translator } from "./strings.js";
 import { sheet } from "./styles.js";
 import { Times } from "./times.js";
 
 const HERE = new URL(import.meta.url).origin;
-const PHONE = "(max-width: 520px)";
 
 export class NotificationBell extends HTMLElement {
   static observedAttributes = ["base-url", "user", "link-base"];
 
   #getToken = null;
   #strings = {};
-  #connected = false;
   #session = null; // what lives from connect to disconnect
   #frame = null;
   #unread = null;
-  #button = element("button", { part: "button waiting", type: "button", "aria-haspopup": "dialog" }, icon("bell"));
+  #button = element("button", { part: "button waiting", "aria-haspopup": "dialog" }, icon("bell"));
   #badge = element("span", { part: "badge", "aria-hidden": "true" });
   #live = element("div", { class: "quiet", "aria-live": "polite" });
-  #phone = matchMedia(PHONE);
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
     root.adoptedStyleSheets = [sheet];
     this.#button.append(this.#badge);
-    this.#button.addEventListener("click", () => this.#phone.matches && this.open());
     root.append(this.#button, this.#live);
   }
 
   connectedCallback() {
     for (const name of ["getToken", "strings"]) this.#upgrade(name);
-    this.#connected = true;
     this.#restart();
   }
 
   disconnectedCallback() {
-    this.#connected = false;
     this.#end();
   }
 
@@ -76,16 +70,11 @@ export class NotificationBell extends HTMLElement {
   }
 
   open() {
-    const panel = this.#session?.panel.element;
-    if (!panel || isOpen(panel)) return;
-    if (this.#phone.matches) panel.showModal();
-    else panel.showPopover();
+    this.#session?.popup.open();
   }
 
   close() {
-    const panel = this.#session?.panel.element;
-    if (panel?.open) panel.close();
-    else if (panel && isOpen(panel)) panel.hidePopover();
+    this.#session?.popup.close();
   }
 
   // --- From connect to disconnect ---
@@ -100,7 +89,7 @@ export class NotificationBell extends HTMLElement {
 
   #restart() {
     this.#end();
-    if (this.#connected && this.#getToken) this.#begin();
+    if (this.isConnected && this.#getToken) this.#begin();
   }
 
   #begin() {
@@ -114,14 +103,11 @@ export class NotificationBell extends HTMLElement {
     const announcer = new Announcer({ translator, say: (text) => this.#say(text) });
     const inbox = new Inbox({
       api,
-      tokens,
       signal,
-      share: () => this.#sharedName(baseUrl, tokens),
       on: {
         change: () => this.#changed(),
-        arrivals: (notifications) => this.#arrived(notifications, announcer),
+        arrivals: (notifications, live) => this.#arrived(notifications, live),
         failure: (key, error) => panel.failed(key, error),
-        painted: (callback) => requestAnimationFrame(() => setTimeout(callback)),
       },
     });
     const panel = new Panel({
@@ -132,80 +118,51 @@ export class NotificationBell extends HTMLElement {
       on: {
         close: () => this.close(),
         follow: (notification, event) => this.#follow(notification, event),
-        preferences: (onBack) => this.#preferences({ api, translator, onBack, say: (text) => this.#say(text) }),
+        preferences: (onBack) => this.#preferences({ api, translator, onBack, signal, say: (text) => this.#say(text) }),
       },
     });
-    this.#session = { abort, translator, announcer, inbox, panel };
-    this.#attach(panel, signal);
-    inbox.start();
+    const popup = this.#popup({ inbox, panel, signal });
+    this.#session = { abort, translator, announcer, inbox, panel, popup };
+    for (const event of ["online", "offline"]) addEventListener(event, () => this.#changed(), { signal });
+    document.addEventListener("visibilitychange", () => this.#changed(), { signal });
+    inbox.start({ tokens, share: () => this.#sharedName(baseUrl, tokens) });
     this.#changed();
   }
 
   #end() {
     if (!this.#session) return;
     this.close();
+    this.#closed();
     const { abort, announcer, panel } = this.#session;
     this.#session = null;
     cancelAnimationFrame(this.#frame);
     this.#frame = null;
     announcer.stop();
     abort.abort();
-    panel.closed();
     panel.element.remove();
     this.#unread = null;
     this.#button.classList.add("waiting");
     setText(this.#badge, "");
   }
 
-  #attach(panel, signal) {
-    this.#button.after(panel.element);
-    const changed = () => (isOpen(panel.element) ? this.#opened() : this.#closed());
-    panel.element.addEventListener("toggle", changed, { signal });
-    panel.element.addEventListener("beforetoggle", (event) => this.#keepFocus(event), { signal });
-    panel.element.addEventListener("close", changed, { signal });
-    this.#phone.addEventListener("change", () => this.#adapt(), { signal });
-    addEventListener("resize", () => this.#place(), { signal });
-    addEventListener("scroll", () => this.#place(), { signal, capture: true, passive: true });
-    for (const event of ["online", "offline"]) addEventListener(event, () => this.#changed(), { signal });
-    document.addEventListener("visibilitychange", () => this.#changed(), { signal });
-    this.#adapt();
-  }
-
-  /** A popover beside the button, or a modal sheet on a phone. */
-  #adapt() {
-    const panel = this.#session.panel.element;
-    this.close();
-    this.#button.popoverTargetElement = this.#phone.matches ? null : panel;
-    panel.removeAttribute("style");
-  }
-
-  // --- Open and closed ---
-
-  #opened() {
-    const { inbox, panel } = this.#session;
-    setAttribute(this.#button, "aria-expanded", "true");
-    this.#place();
-    if (!panel.element.matches(":focus-within")) panel.element.focus(); // somebody may have been faster
-    inbox.opened();
-    panel.opened();
-  }
-
-  /** Browsers forget it for a popover within a shadow root. */
-  #keepFocus({ newState, target }) {
-    if (newState === "closed" && target.matches(":focus-within")) this.#button.focus();
+  #popup({ inbox, panel, signal }) {
+    return new Popup({
+      button: this.#button,
+      panel: panel.element,
+      signal,
+      onOpen: () => {
+        inbox.pages.opened();
+        panel.opened();
+      },
+      onClose: () => this.#closed(),
+    });
   }
 
   #closed() {
-    setAttribute(this.#button, "aria-expanded", "false");
-    if (!this.#session) return;
-    this.#session.settings?.flush();
-    this.#session.panel.closed();
-    this.#session.inbox.closed();
-  }
-
-  #place() {
-    const panel = this.#session?.panel.element;
-    if (panel && isOpen(panel) && !this.#phone.matches) placeBelow(this.#button, panel);
+    const { settings, panel, inbox } = this.#session;
+    settings?.flush();
+    panel.closed();
+    inbox.pages.closed();
   }
 
   async #preferences(options) {
@@ -227,12 +184,12 @@ export class NotificationBell extends HTMLElement {
 
   #render() {
     if (!this.#session) return;
-    const { inbox, panel, translator } = this.#session;
+    const { inbox, panel, popup, translator } = this.#session;
     if (inbox.enabled === false) this.close();
     this.#button.hidden = inbox.enabled === false;
     this.#button.classList.toggle("waiting", inbox.enabled === null);
     this.#showCount(inbox.store.unread ?? 0, translator);
-    if (isOpen(panel.element) && !document.hidden) panel.render();
+    if (popup.isOpen && !document.hidden) panel.render();
   }
 
   #showCount(unread, translator) {
@@ -243,15 +200,14 @@ export class NotificationBell extends HTMLElement {
     this.#emit("unread-change", { unread });
   }
 
-  #arrived(notifications, announcer) {
-    announcer.arrived(notifications);
-    for (const notification of notifications) this.#emit("notification-arrived", { notification });
+  #arrived(notifications, live) {
+    this.#session.announcer.arrived(notifications);
+    for (const notification of notifications) this.#emit("notification-arrived", { notification, live });
   }
 
   /** What lies behind a modal sheet is silent. */
   #say(text) {
-    const panel = this.#session?.panel;
-    if (panel && isOpen(panel.element)) panel.say(text);
+    if (this.#session?.popup.isOpen) this.#session.panel.say(text);
     else setText(this.#live, text);
   }
 
@@ -270,10 +226,6 @@ export class NotificationBell extends HTMLElement {
     const user = this.getAttribute("user") ?? subjectOf(await tokens.get().catch(() => ""));
     return user && `${baseUrl} ${user}`;
   }
-}
-
-function isOpen(panel) {
-  return panel.open || panel.matches(":popover-open");
 }
 
 if (!customElements.get("notification-bell")) customElements.define("notification-bell", NotificationBell);

@@ -16,12 +16,16 @@ export function element(tag, properties = {}, ...children) {
 }
 
 export function icon(name) {
+  return drawing(ICONS[name] ?? ICONS.bell);
+}
+
+export function drawing(d) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
   svg.classList.add("icon");
   const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", ICONS[name]);
+  path.setAttribute("d", d);
   svg.append(path);
   return svg;
 }
@@ -43,12 +47,11 @@ export function safeAddress(address, base) {
 }
 
 const ICONS = {
+  __proto__: null,
   bell: "M6 9a6 6 0 0 1 12 0c0 6 2.2 7.5 2.2 7.5H3.8S6 15 6 9M10.2 20a2 2 0 0 0 3.6 0",
   check: "m5 12.5 4.5 4.5L19 7.5",
   checks: "m2.5 12.5 4.5 4.5L16 8m-5.5 8 1 1L21.5 7.5",
   close: "M6 6l12 12M18 6 6 18",
-  back: "M19 12H5m6-6-6 6 6 6",
-  lock: "M7 11V8a5 5 0 0 1 10 0v3M5.5 11h13v9h-13z",
   why: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M9.6 9.4a2.5 2.5 0 1 1 3.6 2.3c-.8.4-1.2.9-1.2 1.8M12 16.6v.1",
   settings: "M4 7h9m5 0h2M4 17h2m5 0h9M15.5 4.5v5M8.5 14.5v5",
   alert: "M12 8v5m0 3.4v.1M12 3 2.5 20h19z",
@@ -57,5 +60,3 @@ const ICONS = {
   status_changed: "M4 9h14l-3.5-4M20 15H6l3.5 4",
   mentioned: "M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0m0 0v1.5a2.5 2.5 0 0 0 5 0V12a9 9 0 1 0-3.5 7.1",
 };
-
-export const hasIcon = (name) => Object.hasOwn(ICONS, name);

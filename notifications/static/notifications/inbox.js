@@ -1,109 +1,63 @@
-/** One user's inbox: joins store, REST and the live connection; optimistic, with rollback. */
+/** One user's inbox: what the server says on the live connection, and what this browser asks it. */
 
 import { fullJitter, spread } from "./backoff.js";
 import { Live, Status } from "./live.js";
 import { Marks } from "./marks.js";
+import { Pages } from "./pages.js";
 import { Store } from "./store.js";
 import { SharedConnection } from "./tabs.js";
 
-const FIRST_PAGE = 25;
-const NEXT_PAGE = 50;
-const KEEP_WHEN_CLOSED = 50;
-const REFRESH_SPREAD = 1_000;
 const VERIFY_AFTER = 2_000;
-const DISPLAYED_PER_SECOND = 10; // of the 20 messages that spec §3 allows
+const RESUME_AGAIN_AFTER = 10_000; // the server allows one in 2 s
+const DISPLAYED_PER_SECOND = 10; // of 20 messages, spec §3
+const BEFORE_ALL = `ntf_${"-".repeat(16)}`; // a resume after it brings the newest
 
 export class Inbox {
   store = new Store();
   enabled = null; // null until the server has said it
   status = Status.connecting;
-  filter = "all";
-  loading = false;
-  error = null; // of the last list call
-  marks; // what the user marks
+  pages;
+  marks;
   #api;
-  #tokens;
-  #share;
   #on;
   #signal;
   #connection = null;
-  #open = false;
-  #verification = null;
-  #explanations = new Map();
+  #timers = {};
   #displayed = { second: 0, sent: 0 };
 
-  constructor({ api, tokens, share, on, signal }) {
+  constructor({ api, on, signal }) {
     this.#api = api;
-    this.#tokens = tokens;
-    this.#share = share;
     this.#on = on;
     this.#signal = signal;
+    const { store } = this;
+    this.pages = new Pages({ api, store, onChange: on.change });
     this.marks = new Marks({
       api,
-      store: this.store,
+      store,
       onChange: on.change,
-      onFailure: (key, error) => this.#signal.aborted || on.failure(key, error),
-      onGap: () => this.#refreshIfOpen(),
+      onFailure: (key, error) => signal.aborted || on.failure(key, error),
+      onGap: () => this.pages.expire(),
     });
     signal.addEventListener("abort", () => this.#stop());
   }
 
-  async start() {
+  async start({ tokens, share }) {
     const bell = await this.#askUntilAnswered();
     if (!bell) return;
-    this.error = null;
-    this.#setEnabled(bell.enabled);
+    this.pages.error = null;
     this.store.serverCount = bell.unread_count;
-    this.#on.change();
+    this.#set({ enabled: bell.enabled });
     this.#connection = new SharedConnection({
-      name: await this.#share(),
-      open: (handlers) => this.#connect(bell, handlers),
+      name: await share(),
+      open: (handlers) => this.#connect({ tokens, url: bell.websocket_url, ...handlers }),
       onFrame: (frame) => this.#receive(frame),
-      onStatus: (status) => this.#setStatus(status),
+      onStatus: (status) => this.#set({ status }),
     });
     if (!this.#signal.aborted) this.#connection.start();
   }
 
-  // --- What the panel asks for ---
-
-  opened() {
-    this.#open = true;
-    if (this.store.view(this.filter).stale) this.refresh();
-  }
-
-  closed() {
-    this.#open = false;
-    this.store.trim(KEEP_WHEN_CLOSED);
-  }
-
-  show(filter) {
-    this.filter = filter;
-    this.error = null;
-    this.loading = false;
-    if (this.store.view(filter).stale) this.refresh();
-    this.#on.change();
-  }
-
-  refresh() {
-    return this.#load({ limit: FIRST_PAGE });
-  }
-
-  async loadMore() {
-    const { cursor } = this.store.view(this.filter);
-    if (cursor && !this.loading) await this.#load({ limit: NEXT_PAGE, cursor });
-  }
-
-  get hasMore() {
-    return this.store.view(this.filter).cursor !== null;
-  }
-
-  explain(id) {
-    if (!this.#explanations.has(id)) {
-      const answer = this.#api.explanation(id).then(({ sentence }) => sentence);
-      answer.catch(() => this.#explanations.delete(id));
-      this.#explanations.set(id, answer);
-    }
-    return this.#explanations.get(id);
+  async explain(id) {
+    return (await this.#api.explanation(id)).sentence;
   }
 
   // --- What the server says ---
@@ -116,41 +70,42 @@ export class Inbox {
   }
 
   #handlers = {
-    hello: ({ latest, relayed }) => this.#catchUp(latest, relayed),
+    hello: ({ latest, relayed }) => this.#catchUp(latest ?? BEFORE_ALL, relayed),
     resync: () => this.#recover(),
+    error: () => this.#later("resume", RESUME_AGAIN_AFTER, () => this.#resume()), // too often, or no PostgreSQL
     notification: ({ notification }) => {
-      this.#arrived([notification]);
+      this.#arrived([notification], true);
       if (this.marks.areRecent) this.#verify();
     },
     missed: ({ notifications, has_more: more }) => {
-      this.#arrived(notifications, { live: false });
-      if (more) this.#gap();
+      this.#arrived(notifications, false);
+      if (more) this.pages.expire();
     },
     page: ({ page }) => {
       const known = this.store.latest;
       const fresh = page.notifications.filter(({ id }) => !this.store.get(id));
       this.store.mergeFirstPage("all", page, this.store.mark());
-      if (known !== null && fresh.length) this.#on.arrivals(fresh);
+      if (known !== null && fresh.length) this.#on.arrivals(fresh, false);
     },
     read: ({ ids, up_to: upTo }) => {
       this.marks.heard();
       const now = new Date().toISOString();
       if (ids) this.store.setRead(ids, now);
-      else if (!this.store.setReadUpTo(upTo, now)) this.#gap();
+      else if (!this.store.setReadUpTo(upTo, now)) this.pages.expire();
     },
     unread: ({ ids }) => this.store.setRead(ids, null),
-    disabled: () => this.#setEnabled(false),
+    disabled: () => this.#set({ enabled: false }),
     enabled: () => {
-      this.#setEnabled(true);
+      this.#set({ enabled: true });
       this.#recover();
     },
   };
 
-  #arrived(notifications, { live = true } = {}) {
+  #arrived(notifications, live) {
     const fresh = this.store.add(notifications);
     if (fresh.length === 0) return;
-    if (!this.#open && this.store.size > 4 * KEEP_WHEN_CLOSED) this.store.trim(KEEP_WHEN_CLOSED);
-    this.#on.arrivals(fresh);
+    this.pages.tidy();
+    this.#on.arrivals(fresh, live);
     if (live) this.#acknowledge(fresh[0].id);
   }
 
@@ -160,12 +115,14 @@ export class Inbox {
     const second = Math.floor(Date.now() / 1000);
     if (this.#displayed.second !== second) this.#displayed = { second, sent: 0 };
     if (++this.#displayed.sent > DISPLAYED_PER_SECOND) return;
-    this.#on.painted(() => this.#connection.send({ type: "displayed", id }));
+    requestAnimationFrame(() => setTimeout(() => this.#connection.send({ type: "displayed", id })));
   }
 
   #catchUp(latest, relayed) {
-    if (this.store.latest === null && this.store.size === 0) this.store.latest = latest;
-    else if (!relayed || latest !== this.store.latest) this.#resume();
+    if (this.store.latest === null) {
+      this.store.latest = latest;
+      this.pages.expire(); // loaded empty, perhaps too early
+    } else if (!relayed || latest !== this.store.latest) this.#resume();
   }
 
   #recover() {
@@ -174,28 +131,29 @@ export class Inbox {
   }
 
   #resume() {
-    this.store.expire(); // what was read elsewhere meanwhile is in no `missed`
     if (this.store.latest) this.#connection?.send({ type: "resume", after: this.store.latest });
-    this.#refreshIfOpen();
-  }
-
-  #gap() {
-    this.store.expire();
-    this.#refreshIfOpen();
+    this.pages.expire(); // what was read elsewhere meanwhile is in no `missed`
   }
 
   #verify() {
-    this.#verification ??= setTimeout(async () => {
-      this.#verification = null;
+    this.#later("verify", VERIFY_AFTER, async () => {
       const bell = await this.#api.bell().catch(() => null);
       if (bell) this.#receive({ type: "count", unread_count: bell.unread_count });
-    }, spread(VERIFY_AFTER));
+    });
+  }
+
+  /** Once, however many ask for it meanwhile. */
+  #later(what, delay, act) {
+    this.#timers[what] ??= setTimeout(() => {
+      delete this.#timers[what];
+      act();
+    }, spread(delay));
   }
 
   // --- Inside ---
 
-  #connect(bell, handlers) {
-    const live = new Live({ api: this.#api, tokens: this.#tokens, url: bell.websocket_url, ...handlers });
+  #connect(options) {
+    const live = new Live({ api: this.#api, ...options });
     live.start(this.enabled);
     return live;
   }
@@ -206,49 +164,21 @@ export class Inbox {
         return await this.#api.bell();
       } catch (error) {
         if (this.#signal.aborted) break;
-        this.error = error;
-        this.#setEnabled(true); // a bell that says what is wrong is better than none
+        this.pages.error = error;
+        this.#set({ enabled: true }); // a bell that says what is wrong is better than none
         await new Promise((resolve) => setTimeout(resolve, 1_000 + fullJitter(attempt)));
       }
     }
     return null;
   }
 
-  async #load({ limit, cursor }) {
-    const filter = this.filter;
-    const since = this.store.mark();
-    this.loading = true;
-    this.error = null;
-    this.#on.change();
-    try {
-      const page = await this.#api.list({ status: filter, limit, cursor });
-      if (cursor) this.store.mergeNextPage(filter, page, cursor);
-      else this.store.mergeFirstPage(filter, page, since);
-    } catch (error) {
-      if (this.#signal.aborted) return;
-      if (filter === this.filter) this.error = error;
-    }
-    if (filter === this.filter) this.loading = false;
-    this.#on.change();
-  }
-
-  #refreshIfOpen() {
-    if (!this.#open) return;
-    setTimeout(() => !this.#signal.aborted && this.#open && this.refresh(), Math.random() * REFRESH_SPREAD);
-  }
-
-  #setEnabled(enabled) {
-    this.enabled = enabled;
-    this.#on.change();
-  }
-
-  #setStatus(status) {
-    this.status = status;
+  #set(state) {
+    Object.assign(this, state);
     this.#on.change();
   }
 
   #stop() {
     this.#connection?.stop();
-    clearTimeout(this.#verification);
+    Object.values(this.#timers).forEach(clearTimeout);
   }
 }

@@ -1,13 +1,13 @@
 /** Day groups of which only the rows near the viewport are in the document, and a position that stays put. */
 
 import { element } from "./dom.js";
+import { Heights } from "./heights.js";
 
 const MARGIN = 800; // px drawn above and below the viewport
 const NEAR_END = 900; // px
 const AT_TOP = 2; // px
 const CALM = 1_500; // ms: what arrives faster waits behind the pill
 const ATTENDED = ":hover, :focus-within";
-const GUESS = { row: 92, heading: 33 };
 
 export class List {
   #scroller;
@@ -21,8 +21,7 @@ export class List {
   #entries = [];
   #rows = new Map(); // id -> Row, of those in the document
   #groups = new Map(); // day -> {section, list}
-  #heights = new Map();
-  #heading = GUESS.heading;
+  #heights = new Heights();
   #width = 0;
   #current = null; // id of the row that the keyboard is on
   #anchor = null; // of the last draw
@@ -53,7 +52,7 @@ export class List {
     const hold = this.#mustHold();
     if (!hold) this.#followedAt = Date.now();
     this.#draw(hold);
-    if (left && this.#scroller.getRootNode().activeElement === this.#scroller) this.#focusAt(this.#placeOfCurrent());
+    if (left && this.#scroller.matches(":focus")) this.#focusAt(this.#placeOfCurrent());
     this.#countWaiting();
   }
 
@@ -93,10 +92,10 @@ export class List {
   #findAnchor() {
     const { top: edge, bottom } = this.#scroller.getBoundingClientRect();
     const inView = [];
-    for (const { entry, y } of this.#places()) {
+    for (const { entry, y } of this.#heights.placesOf(this.#entries)) {
       const row = this.#rows.get(entry.notification.id)?.element;
       const { top, bottom: end } = row?.getBoundingClientRect() ?? {};
-      if (end > edge + this.#heading && top < bottom) inView.push({ row, y, top: top - edge });
+      if (end > edge + this.#heights.heading && top < bottom) inView.push({ row, y, top: top - edge });
     }
     const inState = (state) => inView.find(({ row }) => row.matches(state));
     return inState(":hover") ?? inState(":focus-within") ?? inView[0];
@@ -134,30 +133,17 @@ export class List {
 
   #render(top) {
     const { clientHeight } = this.#scroller;
-    const places = this.#places();
+    const places = this.#heights.placesOf(this.#entries);
     const near = places.filter(({ y, bottom }) => bottom >= top - MARGIN && y <= top + clientHeight + MARGIN);
     const groups = Map.groupBy(near, ({ entry }) => entry.day);
     const end = places.at(-1)?.bottom ?? 0;
     this.#dropRowsOutside(near, groups);
     this.#placeGroups(groups);
-    this.#top.style.height = `${near.length && near[0].y - this.#heading}px`;
+    this.#top.style.height = `${near.length && near[0].y - this.#heights.heading}px`;
     this.#bottom.style.height = `${end - (near.at(-1)?.bottom ?? 0)}px`;
     this.#measure();
     this.#scroller.tabIndex = this.#rows.has(this.#current) ? -1 : 0;
     if (end - top - clientHeight < NEAR_END && clientHeight > 0) this.#onNearEnd();
-  }
-
-  #places() {
-    const heights = [...this.#heights.values()];
-    const guess = heights.reduce((sum, height) => sum + height, 0) / heights.length || GUESS.row;
-    let bottom = 0;
-    let day = null;
-    return this.#entries.map((entry, index) => {
-      const y = bottom + (entry.day === day ? 0 : this.#heading);
-      day = entry.day;
-      bottom = y + (this.#heights.get(entry.notification.id) ?? guess);
-      return { entry, index, y, bottom };
-    });
   }
 
   #dropRowsOutside(near, groups) {
@@ -210,7 +196,7 @@ export class List {
       if (row.offsetHeight) this.#heights.set(id, row.offsetHeight);
     }
     const [group] = this.#groups.values();
-    this.#heading = group?.section.firstChild.offsetHeight || this.#heading;
+    this.#heights.heading = group?.section.firstChild.offsetHeight || this.#heights.heading;
     if (this.#heights.size > 2 * this.#entries.length + 100) this.#heights.clear();
   }
 
@@ -242,7 +228,7 @@ export class List {
     if (!entry) return;
     this.#current = entry.notification.id;
     if (!this.#rows.has(this.#current)) {
-      this.#scroller.scrollTop = this.#places()[index].y;
+      this.#scroller.scrollTop = this.#heights.placesOf(this.#entries)[index].y;
       this.#render(this.#scroller.scrollTop);
     }
     this.#rows.get(this.#current)?.main.focus();

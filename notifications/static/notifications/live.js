@@ -8,7 +8,6 @@ const ASK_WHILE_DISABLED = 60_000; // spec §3
 const LOSSES_BEFORE_POLLING = 3;
 const PAGE = 25;
 
-/** What the bell may say about its connection. */
 export const Status = { connecting: "connecting", live: "live", polling: "polling", disabled: "disabled" };
 
 export class Live {
@@ -16,9 +15,7 @@ export class Live {
   #onFrame;
   #onStatus;
   #socket;
-  #poll = null;
-  #watch = null;
-  #stopped = false;
+  #timer = null; // to the next call
 
   constructor({ api, tokens, url, onFrame, onStatus }) {
     this.#api = api;
@@ -40,10 +37,8 @@ export class Live {
   }
 
   stop() {
-    this.#stopped = true;
     this.#socket.stop();
-    clearTimeout(this.#poll);
-    clearTimeout(this.#watch);
+    this.#stopAsking();
   }
 
   send(message) {
@@ -52,7 +47,7 @@ export class Live {
 
   #receive(frame) {
     if (frame.type === "hello") {
-      this.#stopPolling();
+      this.#stopAsking();
       this.#onStatus(Status.live);
     }
     this.#onFrame(frame);
@@ -60,34 +55,34 @@ export class Live {
 
   #down(attempts) {
     if (attempts < LOSSES_BEFORE_POLLING) this.#onStatus(Status.connecting);
-    else if (!this.#poll) this.#pollNow();
+    else if (!this.#timer) this.#poll();
   }
 
-  async #pollNow() {
+  async #poll() {
     this.#onStatus(Status.polling);
-    this.#poll = setTimeout(() => this.#pollNow(), spread(POLL_EVERY));
+    this.#timer = setTimeout(() => this.#poll(), spread(POLL_EVERY));
     const page = await this.#api.list({ status: "all", limit: PAGE }).catch(() => null);
-    if (page && this.#poll && !this.#stopped) this.#onFrame({ type: "page", page });
+    if (page && this.#timer) this.#onFrame({ type: "page", page });
   }
 
-  #stopPolling() {
-    clearTimeout(this.#poll);
-    this.#poll = null;
+  #stopAsking() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   #refused() {
-    this.#stopPolling();
+    this.#stopAsking();
     this.#onStatus(Status.disabled);
     this.#onFrame({ type: "disabled" });
-    this.#askAgain();
+    this.#watch();
   }
 
-  #askAgain() {
-    clearTimeout(this.#watch);
-    this.#watch = setTimeout(async () => {
+  #watch() {
+    this.#timer = setTimeout(async () => {
       const bell = await this.#api.bell().catch(() => null);
-      if (this.#stopped) return;
-      if (!bell?.enabled) return this.#askAgain();
+      if (!this.#timer) return;
+      if (!bell?.enabled) return this.#watch();
+      this.#stopAsking();
       this.#onFrame({ type: "enabled", unread_count: bell.unread_count });
       this.start(true);
     }, spread(ASK_WHILE_DISABLED));

@@ -64,7 +64,6 @@ export class Marks {
     try {
       const answer = await this.#api.undoReadAll(id);
       this.#store.setRead(changed, null);
-      this.#store.expire();
       this.#store.serverCount = answer.unread_count;
       this.#onGap();
     } catch (error) {

@@ -18,8 +18,6 @@ export class Panel {
   #list;
   #parts;
   #why = new Map(); // id -> text shown below the row
-  #days = new WeakMap(); // entry -> its day, until midnight
-  #today = null;
   #size = 0; // of the whole list; -1 while unknown
   #ticker = null;
   #toast;
@@ -45,7 +43,7 @@ export class Panel {
       scroller: this.#parts.scroller,
       createRow: (notification) => this.#newRow(notification),
       describe: (entry) => this.#describe(entry),
-      onNearEnd: () => this.#inbox.error ?? this.#inbox.loadMore(),
+      onNearEnd: () => inbox.pages.error ?? inbox.pages.loadMore(),
       onWaiting: (n) => this.#showWaiting(n),
     });
     this.#parts.scroller.append(this.#placeholder.tail, this.#placeholder.element);
@@ -69,14 +67,14 @@ export class Panel {
 
   /** Called at most once a frame. */
   render() {
-    const inbox = this.#inbox;
-    const entries = inbox.store.rows(inbox.filter);
+    const { store, pages, marks } = this.#inbox;
+    const entries = store.rows(pages.filter);
     this.#showHead();
-    this.#showBanner();
-    this.#placeholder.show(inbox, entries.length);
-    this.#size = inbox.hasMore ? -1 : entries.length;
+    this.#showBanner(entries.length);
+    this.#placeholder.show(pages, entries.length);
+    this.#size = pages.hasMore ? -1 : entries.length;
     this.#list.update(this.#withDays(entries));
-    if (inbox.marks.undoable !== this.#shownUndo) this.#showUndo(inbox.marks.undoable);
+    if (marks.undoable !== this.#shownUndo) this.#showUndo(marks.undoable);
   }
 
   failed(key, { status, retryAfter: n }) {
@@ -100,8 +98,7 @@ export class Panel {
       tabs.unread,
     );
     const banner = element("p", { part: "banner", hidden: true });
-    const toTop = () => this.#list.toTop();
-    const pill = element("button", { part: "pill", type: "button", hidden: true, onclick: toTop }, "↑ ", element("span"));
+    const pill = element("button", { part: "pill", hidden: true, onclick: () => this.#list.toTop() }, "↑ ", element("span"));
     const scroller = element("div", { part: "list", id: "list", role: "tabpanel", tabindex: "-1" });
     const live = element("div", { class: "quiet", "aria-live": "polite" });
     const body = element("div", { part: "content" }, tablist, banner, pill, scroller, this.#toast.element);
@@ -112,13 +109,13 @@ export class Panel {
 
   #iconButton(part, picture, key, onclick) {
     const label = this.#translator.text(key);
-    return element("button", { part: `action ${part}`, type: "button", title: label, "aria-label": label, onclick }, icon(picture));
+    return element("button", { part: `action ${part}`, title: label, "aria-label": label, onclick }, icon(picture));
   }
 
   #tab(filter, label) {
     const count = element("span", { part: "count", "aria-hidden": "true" });
     const onclick = () => this.#choose(filter);
-    return element("button", { part: "tab", role: "tab", type: "button", id: `tab-${filter}`, "aria-controls": "list", onclick }, label, count);
+    return element("button", { part: "tab", role: "tab", id: `tab-${filter}`, "aria-controls": "list", onclick }, label, count);
   }
 
   #newRow(notification) {
@@ -134,23 +131,24 @@ export class Panel {
 
   #showHead() {
     const { markAll, tabs, scroller } = this.#parts;
-    const { filter, store } = this.#inbox;
+    const { store, pages } = this.#inbox;
     for (const [name, tab] of Object.entries(tabs)) {
-      setAttribute(tab, "aria-selected", String(name === filter));
-      tab.tabIndex = name === filter ? 0 : -1;
+      setAttribute(tab, "aria-selected", String(name === pages.filter));
+      tab.tabIndex = name === pages.filter ? 0 : -1;
     }
     setText(tabs.unread.lastChild, store.unread ? badgeText(store.unread, this.#translator) : "");
-    setAttribute(scroller, "aria-busy", String(this.#inbox.loading));
-    setAttribute(scroller, "aria-labelledby", `tab-${filter}`);
+    setAttribute(scroller, "aria-busy", String(pages.loading));
+    setAttribute(scroller, "aria-labelledby", `tab-${pages.filter}`);
     setAttribute(markAll, "aria-disabled", String(!store.unread));
   }
 
-  #showBanner() {
+  /** Above rows; the placeholder says what is wrong where there are none. */
+  #showBanner(count) {
     const { banner } = this.#parts;
-    const { status, store } = this.#inbox;
+    const { status, store, pages } = this.#inbox;
     const offline = !navigator.onLine;
     const interrupted = status === Status.polling;
-    banner.hidden = !(offline || interrupted) || store.size === 0;
+    banner.hidden = !(offline || interrupted) || store.size === 0 || (count === 0 && pages.error !== null);
     setText(banner, banner.hidden ? "" : this.#translator.text(offline ? "offline" : "reconnecting"));
   }
 
@@ -163,18 +161,18 @@ export class Panel {
   #showUndo(undoable) {
     this.#shownUndo = undoable;
     if (!undoable) return this.#toast.end();
-    const undo = element("button", { part: "undo", type: "button", onclick: () => this.#inbox.marks.undoAll() }, this.#translator.text("undo"));
+    const undo = element("button", { part: "undo", onclick: () => this.#inbox.marks.undoAll() }, this.#translator.text("undo"));
     this.#toast.show(this.#translator.text("marked", { n: undoable.updated }), undo);
   }
 
+  /** Put into words once a day, since there may be ten thousand. */
   #withDays(entries) {
     const now = Date.now();
     const today = new Date(now).toDateString();
-    if (today !== this.#today) this.#days = new WeakMap();
-    this.#today = today;
     for (const entry of entries) {
-      if (!this.#days.has(entry)) this.#days.set(entry, this.#times.day(Date.parse(entry.notification.created_at), now));
-      entry.day = this.#days.get(entry);
+      if (entry.today === today) continue;
+      entry.today = today;
+      entry.day = this.#times.day(Date.parse(entry.notification.created_at), now);
     }
     return entries;
   }
@@ -194,21 +192,21 @@ export class Panel {
   // --- What the user does ---
 
   #retry() {
-    const more = this.#inbox.store.rows(this.#inbox.filter).length && this.#inbox.hasMore;
+    const { store, pages } = this.#inbox;
     this.#parts.panel.focus();
-    return more ? this.#inbox.loadMore() : this.#inbox.refresh();
+    return pages.hasMore && store.rows(pages.filter).length ? pages.loadMore() : pages.refresh();
   }
 
   #choose(filter) {
-    if (filter === this.#inbox.filter) return;
+    if (filter === this.#inbox.pages.filter) return;
     this.#list.reset();
-    this.#inbox.show(filter);
+    this.#inbox.pages.show(filter);
   }
 
   #turnTab(event) {
     if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
     event.preventDefault();
-    const other = this.#inbox.filter === "all" ? "unread" : "all"; // of two, either way is the other
+    const other = this.#inbox.pages.filter === "all" ? "unread" : "all"; // of two, either way is the other
     this.#choose(other);
     this.#parts.tabs[other].focus();
   }

@@ -16,8 +16,8 @@ export class Placeholder {
   }
 
   /** `count` rows are shown. */
-  show({ loading, error, filter, store, hasMore }, count) {
-    const waiting = loading || store.view(filter).floor === null;
+  show({ loading, error, filter, isLoaded, hasMore }, count) {
+    const waiting = loading || !isLoaded;
     const kind = count ? null : error ? "error" : waiting ? "loading" : `empty-${filter}`;
     change(this.element, kind, () => this.#partsOf(kind));
     const below = count === 0 ? null : error ? "error" : loading && hasMore ? "loading" : null;
@@ -31,7 +31,7 @@ export class Placeholder {
   #partsOf(kind) {
     if (kind === "loading") return [element("span", { class: "quiet" }, this.#text("loading")), ...skeletons(SKELETONS)];
     if (kind === "error") {
-      const key = navigator.onLine ? "loadFailed" : "offline";
+      const key = navigator.onLine ? "loadFailed" : "offlineEmpty";
       return [icon("alert"), element("p", {}, this.#text(key)), this.#retry()];
     }
     const [picture, name] = kind === "empty-all" ? ["bell", "emptyAll"] : ["check", "emptyUnread"];
@@ -39,7 +39,7 @@ export class Placeholder {
   }
 
   #retry() {
-    return element("button", { part: "retry", type: "button", onclick: this.#onRetry }, this.#text("retry"));
+    return element("button", { part: "retry", onclick: this.#onRetry }, this.#text("retry"));
   }
 
   #text(key) {

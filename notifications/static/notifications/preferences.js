@@ -1,12 +1,14 @@
 /** The settings: a grid of types and channels, and how often email comes. Saves by itself, rolls back. */
 
-import { element, icon, setText } from "./dom.js";
+import { drawing, element, icon, setText } from "./dom.js";
 import { STRINGS } from "./preferences_strings.js";
 
 export { sheet } from "./preferences_styles.js";
 
 const GATHER = 800; // several ticks are one PUT
 const NEVER = "never";
+const BACK = "M19 12H5m6-6-6 6 6 6";
+const LOCK = "M7 11V8a5 5 0 0 1 10 0v3M5.5 11h13v9h-13z";
 
 export class Preferences {
   #api;
@@ -14,31 +16,35 @@ export class Preferences {
   #say;
   #catalog = null;
   #saved = null; // the server's word
-  #draft = null; // the user's
+  #draft = null; // the same, with the user's changes
+  #changes = []; // of choices, not yet saved
+  #fresh = null; // the choices that they will be made to
   #timer = null;
-  #saves = Promise.resolve();
+  #lastCall = Promise.resolve();
   #body = element("div", { part: "settings-body" });
   #status = element("p", { part: "settings-status" });
   #back;
 
-  constructor({ api, translator, onBack, say }) {
+  constructor({ api, translator, onBack, say, signal }) {
     translator.learn(STRINGS);
     this.#api = api;
     this.#translator = translator;
     this.#say = say;
     const label = translator.text("back");
-    this.#back = element("button", { part: "action back", type: "button", title: label, "aria-label": label, onclick: onBack }, icon("back"));
+    this.#back = element("button", { part: "action back", title: label, "aria-label": label, onclick: onBack }, drawing(BACK));
     const heading = element("h2", { part: "heading" }, translator.text("settings"));
     const header = element("header", { part: "header" }, this.#back, heading, this.#status);
     this.element = element("div", { part: "preferences" }, header, this.#body);
+    document.addEventListener("visibilitychange", () => this.#visibilityChanged(), { signal });
   }
 
   async opened() {
     this.#back.focus();
     setText(this.#status, "");
+    this.#draft = null;
+    this.#body.replaceChildren();
     try {
-      if (!this.#draft) this.#take(await this.#api.preferences());
-      this.#render();
+      this.#show(await this.#read());
     } catch {
       this.#renderFailure();
     }
@@ -51,33 +57,53 @@ export class Preferences {
     this.#save();
   }
 
-  #take(answer) {
-    this.#catalog = answer.catalog;
-    this.#saved = chosenIn(answer);
-    this.#draft = structuredClone(this.#saved);
+  /** Another tab, or a link in a mail, may have changed something before somebody looks again. */
+  async #visibilityChanged() {
+    if (document.hidden) return this.flush();
+    if (!this.element.isConnected) return;
+    const answer = await this.#read().catch(() => null);
+    if (answer) this.#show(answer);
+  }
+
+  #read() {
+    return this.#inTurn(() => this.#api.preferences());
+  }
+
+  /** One call after the other: each sees what the one before has stored. */
+  #inTurn(call) {
+    const answer = this.#lastCall.then(call);
+    this.#lastCall = answer.catch(() => {});
+    return answer;
   }
 
   // --- Saving ---
 
-  #changed() {
+  /** A PUT replaces everything, so changes are made to what is stored now, not to what was when this opened. */
+  #change(change) {
+    change(this.#draft);
+    this.#changes.push(change);
+    this.#fresh ??= this.#read(); // at once: when the page is left there is no time for it
     this.#tell("saving");
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#save(), GATHER);
   }
 
   #save() {
-    this.#timer = null;
-    const draft = structuredClone(this.#draft);
-    this.#saves = this.#saves.then(() => this.#put(draft)); // in the order of the clicks
+    const fresh = this.#fresh;
+    this.#fresh = this.#timer = null;
+    this.#inTurn(() => this.#put(fresh));
   }
 
-  async #put(draft) {
+  async #put(fresh) {
+    const changes = [...this.#changes];
     try {
-      this.#saved = chosenIn(await this.#api.savePreferences(draft));
+      const answer = await this.#api.savePreferences(differing(changed(await fresh, changes)));
+      this.#changes.splice(0, changes.length);
+      this.#show(answer);
       if (!this.#timer) this.#tell("saved");
     } catch (error) {
-      this.#draft = structuredClone(this.#saved);
-      this.#render();
+      this.#changes.splice(0, changes.length);
+      this.#show(this.#saved);
       this.#tell(error.status === 429 ? "tooOften" : "saveFailed", { n: error.retryAfter ?? 60 });
     }
   }
@@ -90,6 +116,14 @@ export class Preferences {
 
   // --- What is shown ---
 
+  #show(answer) {
+    const shown = JSON.stringify(this.#draft);
+    this.#saved = answer;
+    this.#catalog = answer.catalog;
+    this.#draft = changed(answer, this.#changes);
+    if (JSON.stringify(this.#draft) !== shown) this.#render();
+  }
+
   #render() {
     const focused = this.#body.getRootNode().activeElement?.dataset?.cell;
     const intro = element("p", { class: "intro" }, this.#translator.text("preferencesIntro"));
@@ -98,7 +132,7 @@ export class Preferences {
   }
 
   #renderFailure() {
-    const retry = element("button", { part: "retry", type: "button", onclick: () => this.opened() }, this.#translator.text("retry"));
+    const retry = element("button", { part: "retry", onclick: () => this.opened() }, this.#translator.text("retry"));
     this.#body.replaceChildren(element("div", { part: "state" }, icon("alert"), element("p", {}, this.#translator.text("preferencesFailed")), retry));
   }
 
@@ -122,8 +156,8 @@ export class Preferences {
     const silenced = name === "email" && this.#draft.email_digest === NEVER;
     const reason = locked ? this.#translator.text(choice[name] ? "lockedOn" : "lockedOff") : silenced ? this.#translator.text("emailNever") : null;
     const onchange = ({ target }) => {
-      choice[name] = target.checked;
-      this.#changed();
+      const wanted = target.checked;
+      this.#change(({ preferences }) => (preferences[type.type][name] = wanted));
     };
     const box = element("input", {
       part: "switch",
@@ -136,13 +170,13 @@ export class Preferences {
       "data-cell": `${type.type}:${name}`,
     });
     box.checked = choice[name] && !(silenced && !locked);
-    return locked ? element("span", { class: "locked" }, box, icon("lock")) : box;
+    return locked ? element("span", { class: "locked" }, box, drawing(LOCK)) : box;
   }
 
   #lockedNote() {
     const types = this.#catalog.types.filter(({ locked }) => Object.keys(locked ?? {}).length > 0);
     if (types.length === 0) return [];
-    return [element("p", { class: "note" }, icon("lock"), this.#translator.text("lockedNote"))];
+    return [element("p", { class: "note" }, drawing(LOCK), this.#translator.text("lockedNote"))];
   }
 
   #digest() {
@@ -167,13 +201,12 @@ export class Preferences {
     const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const note = element("p", { class: "note" }, this.#translator.text("timezone", { zone }));
     const use = this.#translator.text("useTimezone", { zone: here });
-    if (here && here !== zone) note.append(" ", element("button", { type: "button", part: "link", onclick: () => this.#set("timezone", here) }, use));
+    if (here && here !== zone) note.append(" ", element("button", { part: "link", onclick: () => this.#set("timezone", here) }, use));
     return [element("label", {}, this.#translator.text("digestTime"), input), note];
   }
 
   #set(key, value) {
-    this.#draft[key] = value;
-    this.#changed();
+    this.#change((choices) => (choices[key] = value));
     this.#render();
   }
 
@@ -182,7 +215,19 @@ export class Preferences {
   }
 }
 
-/** The PUT body: all of it, since what is left out returns to its default. */
-function chosenIn({ preferences, email_digest, timezone, digest_time }) {
-  return { preferences, email_digest, timezone, digest_time };
+function changed(choices, changes) {
+  const copy = structuredClone(choices);
+  for (const change of changes) change(copy);
+  return copy;
+}
+
+/** The PUT body: what differs from the defaults, which would else be stored as chosen. */
+function differing({ preferences, catalog, ...choices }) {
+  const types = catalog.types.map(({ type, defaults }) => [type, without(defaults, preferences[type])]);
+  const chosen = types.filter(([, channels]) => Object.keys(channels).length > 0);
+  return { preferences: Object.fromEntries(chosen), ...without(catalog.defaults, choices) };
+}
+
+function without(defaults, values) {
+  return Object.fromEntries(Object.entries(values).filter(([key, value]) => value !== defaults[key]));
 }

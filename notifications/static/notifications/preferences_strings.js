@@ -19,7 +19,7 @@ export const STRINGS = {
     immediate: "Immediately",
     hourly: "Every hour",
     daily: "Once a day",
-    weekly: "Once a week",
+    weekly: "Every Monday",
     never: "Never",
   },
   types: {}, // by type; else the server's label

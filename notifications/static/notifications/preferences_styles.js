@@ -25,5 +25,5 @@ export const sheet = sheetOf(`
 .digest label { display: flex; align-items: center; justify-content: space-between; gap: 12px; font-weight: 550; }
 .digest select, .digest input { font-weight: 400; padding: 7px 10px; border: 1px solid color-mix(in srgb, var(--_muted) 60%, transparent); border-radius: 9px; background: var(--_surface); color: var(--_text); min-width: 150px; }
 .digest .note { margin: 0; }
-.link { padding: 0 2px; text-decoration: underline; }
+.link { padding: 0 2px; border-radius: 8px; color: var(--_accent); font-weight: 600; text-decoration: underline; }
 `);

@@ -1,6 +1,6 @@
 /** One notification: a real link, a read toggle, and "why am I seeing this?". */
 
-import { element, hasIcon, icon, safeAddress, setAttribute, setText } from "./dom.js";
+import { element, icon, safeAddress, setAttribute, setText } from "./dom.js";
 
 let rows = 0;
 
@@ -9,19 +9,14 @@ export class Row {
   #translator;
   #notification;
   #parts;
-  #main;
 
   constructor(notification, { actions, translator, bases }) {
     this.#actions = actions;
     this.#translator = translator;
     this.#notification = notification;
     this.#parts = this.#build(notification, bases);
-    this.element = element("li", { part: "row" }, this.#main, this.#parts.tools, this.#parts.why);
+    this.element = element("li", { part: "row" }, this.main, this.#parts.tools, this.#parts.why);
     this.element.dataset.id = notification.id;
-  }
-
-  get main() {
-    return this.#main;
   }
 
   show({ notification, read, current, why, ago, full, position, size }) {
@@ -33,7 +28,7 @@ export class Row {
     setText(time, ago);
     setAttribute(time, "title", full);
     const label = this.#translator.text(read ? "markUnread" : "markRead");
-    setAttribute(toggle, "aria-label", `${label}: ${notification.title}`);
+    setAttribute(toggle, "aria-label", label);
     setAttribute(toggle, "title", label);
     setText(unread, read ? "" : this.#translator.text("unread"));
     mark.hidden = read;
@@ -49,34 +44,40 @@ export class Row {
 
   /** One row is in the tab order; arrow keys go from row to row. */
   setCurrent(current) {
-    for (const control of [this.#main, this.#parts.ask, this.#parts.toggle]) control.tabIndex = current ? 0 : -1;
+    for (const control of [this.main, this.#parts.ask, this.#parts.toggle]) control.tabIndex = current ? 0 : -1;
   }
 
   #build(notification, bases) {
     const id = `row${++rows}`;
     const why = this.#translator.text("why");
+    const about = notification.body ? "b" : "t"; // many have the same title
     const parts = {
       mark: element("span", { part: "dot" }),
       unread: element("span", { class: "quiet", id: `${id}u` }),
       title: element("span", { part: "title", id: `${id}t`, dir: "auto" }),
       body: element("span", { part: "body", id: `${id}b`, dir: "auto" }),
       time: element("time", { part: "time", id: `${id}w`, datetime: notification.created_at }),
-      toggle: this.#tool("toggle", "check", {}, () => this.#actions.toggleRead(this.#notification.id)),
-      ask: this.#tool("ask", "why", { title: why, "aria-label": why, "aria-controls": `${id}y` }, () =>
-        this.#actions.toggleWhy(this.#notification.id),
+      toggle: this.#tool("toggle", "check", { id: `${id}r`, "aria-labelledby": `${id}r ${id}${about}` }, () =>
+        this.#actions.toggleRead(notification.id),
+      ),
+      ask: this.#tool(
+        "ask",
+        "why",
+        { id: `${id}a`, "aria-labelledby": `${id}a ${id}${about}`, title: why, "aria-label": why, "aria-controls": `${id}y` },
+        () => this.#actions.toggleWhy(notification.id),
       ),
       why: element("p", { part: "why", id: `${id}y`, hidden: true }),
     };
     parts.toggle.prepend(parts.mark);
-    parts.tools = element("div", { part: "tools" }, parts.ask, parts.toggle);
-    this.#main = this.#buildMain(notification, bases, parts);
-    setAttribute(this.#main, "aria-labelledby", `${id}u ${id}t ${id}w`);
-    setAttribute(this.#main, "aria-describedby", `${id}b`);
+    parts.tools = element("div", { part: "tools" }, parts.toggle, parts.ask);
+    this.main = this.#buildMain(notification, bases, parts);
+    setAttribute(this.main, "aria-labelledby", `${id}u ${id}t ${id}w`);
+    setAttribute(this.main, "aria-describedby", `${id}b`);
     return parts;
   }
 
   #tool(part, picture, attributes, onclick) {
-    return element("button", { part: `tool ${part}`, type: "button", ...attributes, onclick }, icon(picture));
+    return element("button", { part: `tool ${part}`, ...attributes, onclick }, icon(picture));
   }
 
   #buildMain({ resource, type, actor }, bases, { unread, title, body, time }) {
@@ -86,13 +87,13 @@ export class Row {
     if (actor) picture.style.setProperty("--hue", hueOf(actor.id));
     const href = safeAddress(resource?.url, bases.links);
     const follow = (event) => this.#actions.follow(this.#notification, event);
-    if (!href) return element("button", { part: "main", type: "button", onclick: follow }, picture, content);
+    if (!href) return element("button", { part: "main", onclick: follow }, picture, content);
     const middle = (event) => event.button === 1 && follow(event);
     return element("a", { part: "main", href, onclick: follow, onauxclick: middle }, picture, content);
   }
 
   #faces(actor, type, base) {
-    const kind = icon(hasIcon(type) ? type : "bell");
+    const kind = icon(type);
     if (!actor) return [kind];
     const initials = element("span", { class: "initials" }, initialsOf(actor.name));
     const src = safeAddress(actor.avatar_url, base);
@@ -109,13 +110,12 @@ export class Row {
 }
 
 function initialsOf(name) {
-  const words = (name ?? "").trim().split(/\s+/);
-  const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return ends.map((word) => [...word][0] ?? "").join("").toLocaleUpperCase();
+  const [first, ...others] = (name ?? "").trim().split(/\s+/);
+  return [first, others.at(-1) ?? ""].map((word) => [...word][0]).join("").toLocaleUpperCase();
 }
 
 function hueOf(id) {
   let hash = 0;
-  for (const letter of String(id)) hash = (hash * 31 + letter.codePointAt(0)) % 360;
-  return String(hash);
+  for (const letter of id) hash = (hash * 31 + letter.codePointAt(0)) % 360;
+  return hash;
 }

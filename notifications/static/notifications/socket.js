@@ -48,7 +48,7 @@ export class Socket {
   }
 
   send(message) {
-    if (this.#since && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    if (this.#since) this.#socket.send(JSON.stringify(message));
   }
 
   #hurry = () => {
@@ -77,8 +77,8 @@ export class Socket {
 
   #receive(data) {
     this.#listenForSilence(PING_EVERY);
-    const frame = parse(data);
-    if (!frame || frame.type === "pong") return;
+    const frame = JSON.parse(data);
+    if (frame.type === "pong") return;
     if (frame.type === "hello") {
       this.#since = Date.now();
       this.#tokenRefused = false;
@@ -133,13 +133,5 @@ export class Socket {
     if (!socket) return;
     socket.onmessage = socket.onclose = null;
     socket.close();
-  }
-}
-
-function parse(data) {
-  try {
-    return JSON.parse(data);
-  } catch {
-    return null;
   }
 }

@@ -1,11 +1,8 @@
-/** What this browser knows: the server's word, and above it, in `#pending` and `#watermark`, what it has not yet
- * confirmed. Rolling back is dropping that layer. No network, no DOM, no clock. */
+/** What this browser knows: the server's word, and above it what the user has just done. No network, DOM or clock. */
 
-/** Sorts as the server's list does, to the microsecond. */
+/** Sorts as the server's list does: by its times of UTC, whose fraction may be absent. */
 export function keyOf({ created_at, id }) {
-  const fraction = /\.(\d+)/.exec(created_at)?.[1] ?? "";
-  const micros = fraction.padEnd(6, "0").slice(3, 6);
-  return String(Date.parse(created_at) || 0).padStart(14, "0") + micros + id;
+  return created_at.replace("Z", "").padEnd(26, ".000000") + id;
 }
 
 const EVERYTHING = ""; // smaller than any key
@@ -15,7 +12,7 @@ export class Store {
   latest = null; // where a resume starts
   #entries = new Map();
   #sorted = []; // newest first
-  #pending = new Map(); // id -> read
+  #pending = new Map(); // id -> read, until the server has confirmed it
   #watermark = null; // key up to which all counts as read
   #views = { all: newView(), unread: newView() };
   #sequence = 0;
@@ -227,9 +224,9 @@ export class Store {
     const absent = this.#sorted.filter(
       ({ key, sequence, notification }) => key >= floor && sequence <= since && !present.has(notification.id),
     );
-    for (const { key, notification } of absent) {
-      if (filter === "all") this.remove(notification.id);
-      else this.setRead([notification.id], notification.read_at ?? new Date(Number(key.slice(0, 14))).toISOString());
+    for (const { id, created_at } of absent.map(({ notification }) => notification)) {
+      if (filter === "all") this.remove(id);
+      else this.setRead([id], created_at);
     }
   }
 

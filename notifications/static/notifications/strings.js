@@ -24,6 +24,7 @@ const STRINGS = {
   loadFailed: "Notifications could not be loaded.",
   retry: "Try again",
   offline: "You’re offline. This is what was loaded before.",
+  offlineEmpty: "You’re offline. Nothing was loaded before.",
   reconnecting: "Live updates are interrupted. Reconnecting…",
   marked: "{n} marked as read",
   undo: "Undo",

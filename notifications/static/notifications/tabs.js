@@ -58,7 +58,7 @@ export class SharedConnection {
   }
 
   get #shared() {
-    return this.#name !== null && "locks" in navigator && "BroadcastChannel" in globalThis;
+    return this.#name !== null && "locks" in navigator;
   }
 
   #say(message) {
@@ -108,7 +108,7 @@ export class SharedConnection {
   }
 
   #spread(frame) {
-    if (frame.type === "hello" || frame.type === "resync") this.#resumed.clear();
+    if (["hello", "resync", "error"].includes(frame.type)) this.#resumed.clear();
     if (frame.type === "hello") this.#hello = { ...frame, relayed: true };
     else if (this.#hello && "unread_count" in frame) this.#update(this.#hello, frame);
     this.#say({ kind: "frame", frame });

@@ -1,4 +1,4 @@
-/** A short message at the bottom of the panel, with something to press or without. */
+/** A short message at the bottom of the panel, perhaps with a button. */
 
 import { element } from "./dom.js";
 
@@ -11,7 +11,7 @@ export class Toast {
   #takeFocus;
   #timer = null;
 
-  /** While `mustStay`, it does not vanish under a pointer or the focus; `takeFocus` gets it afterwards. */
+  /** While `mustStay`, not to vanish under a pointer or the focus. */
   constructor({ say, mustStay, takeFocus }) {
     this.#say = say;
     this.#mustStay = mustStay;
@@ -30,7 +30,6 @@ export class Toast {
     clearTimeout(this.#timer);
     if (this.element.matches(":focus-within")) this.#takeFocus();
     this.element.hidden = true;
-    this.element.replaceChildren();
   }
 
   #endLater() {

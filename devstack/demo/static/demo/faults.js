@@ -37,9 +37,11 @@ function fillAlarm(item, { fault, state, told, effect }) {
 
 async function turn(fault, state) {
   const now = ++turns;
+  const refusal = document.querySelector(".breakers .refusal");
   try {
     showFaults((await post("/demo/faults", { fault, state })).faults, now);
+    write(refusal, "");
   } catch (error) {
-    write(document.querySelector(".breakers .refusal"), error.message);
+    write(refusal, error.message);
   }
 }

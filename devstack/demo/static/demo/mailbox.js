@@ -19,7 +19,6 @@ export function fillMails(mails, age) {
 }
 
 function fill(item, mail, age) {
-  write(item.querySelector(".sender"), mail.sender);
   write(item.querySelector("strong"), mail.subject);
   write(item.querySelector(".excerpt"), mail.excerpt);
   write(item.querySelector("time"), age(mail.at));

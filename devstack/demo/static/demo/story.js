@@ -8,14 +8,17 @@ const SELDOM = 1500;
 const FRESH = 12_000; // ms for which an event is worth following closely
 const ALWAYS = 5; // stops that come sooner or later, whether or not somebody has a page open
 const SLOW = 60_000; // ms from which on times are in minutes
+const REPORTED = 4_000; // ms within which it is known that a bell has shown something
+const NEWS = { held: "held back", unmeasured: "not measured" }; // by state, in the place of a time
+const UNMEASURED = "A bell reports what it shows as it happens, at most ten a second, and nothing that it catches up on.";
 
 const section = document.querySelector(".story");
-const rung = new Map(); // notification id -> when it was in the bell of this page
+const arrivals = new Map(); // notification id -> when it came to the bell of this page, and whether as it happened
 let followUntil = 0;
 let asked = 0;
 
-document.querySelector("notification-bell").addEventListener("notification-arrived", ({ detail: { notification } }) => {
-  rung.set(notification.id, Date.now());
+document.querySelector("notification-bell").addEventListener("notification-arrived", ({ detail: { notification, live } }) => {
+  arrivals.set(notification.id, { at: Date.now(), live });
   published();
 });
 
@@ -49,26 +52,31 @@ function fillWay(item, way, isKilled) {
 }
 
 function fillTrack(item, way, isKilled) {
-  const times = { ...way.times, rung: rung.has(way.notification_id) ? new Date(rung.get(way.notification_id)) : "" };
-  const bell = way.outcomes.find(({ channel }) => channel === "in_app");
-  const isOver = bell && bell.end !== "arrived"; // it does not come to the bell
+  const arrival = arrivals.get(way.notification_id);
+  const times = { ...way.times, rung: arrival?.at };
   const stops = [...item.querySelectorAll("[data-stage]")];
   const last = stops.findLastIndex((stop) => times[stop.dataset.stage]);
   stops.forEach((stop, place) => {
     const at = times[stop.dataset.stage];
-    const waits = place === last + 1 && !isOver && (place < ALWAYS || Date.now() - Date.parse(times.published) < FRESH);
-    mark(stop, place <= last ? "done" : waits ? (isKilled ? "held" : "next") : isOver && place >= ALWAYS - 1 ? "out" : "ahead");
-    const time = at ? after(times.published, at) : waits && isKilled ? "held back" : "";
-    write(stop.querySelector("time"), place === 0 ? clock(at) : time);
+    const state = place <= last ? "done" : stateAhead(place, { last, way, arrival, isKilled });
+    if (stop.dataset.state !== state) stop.dataset.state = state;
+    stop.title = state === "unmeasured" ? UNMEASURED : "";
+    write(stop.querySelector("time"), place === 0 ? clock(at) : at ? after(times.published, at) : (NEWS[state] ?? ""));
   });
   const [, handedOver] = stops;
-  mark(handedOver, handedOver.dataset.state, way.path);
+  handedOver.dataset.path = way.path;
   write(handedOver.querySelector("b"), { sqs: "SQS", http: "HTTP", replay: "Replay" }[way.path]);
+  write(item.querySelector('[data-stage="rung"] b'), arrival?.live === false ? "Caught up" : "Bell rung");
 }
 
-function mark(stop, state, path) {
-  if (stop.dataset.state !== state) stop.dataset.state = state;
-  if (path && stop.dataset.path !== path) stop.dataset.path = path;
+/** How a stop looks at which the event has not been seen. */
+function stateAhead(place, { last, way, arrival, isKilled }) {
+  const bell = way.outcomes.find(({ channel }) => channel === "in_app");
+  if (bell && bell.end !== "arrived") return place >= ALWAYS - 1 ? "out" : "ahead"; // it does not come to the bell
+  if (place > last + 1) return "ahead";
+  if (arrival) return arrival.live && Date.now() - arrival.at < REPORTED ? "next" : "unmeasured";
+  if (isKilled) return "held";
+  return place < ALWAYS || Date.now() - Date.parse(way.times.published) < FRESH ? "next" : "ahead";
 }
 
 /** The bell's own track says all when it came there. */
