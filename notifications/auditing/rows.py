@@ -96,12 +96,14 @@ _DECISIONS = """
 
 
 def read_entries(ledger_ids: Collection[int]) -> dict[int, Entry]:
+    """Return those of the events that are in the ledger, by their ids there."""
     with connection.cursor() as cursor:
         cursor.execute(_ENTRIES, [list(ledger_ids)])
         return {row[0]: Entry(*row) for row in cursor}
 
 
 def read_named(ledger_ids: Collection[int]) -> list[Named]:
+    """Return whom each event names; one whose recipients cannot be read any more names nobody."""
     with connection.cursor() as cursor:
         cursor.execute(_NAMED, [list(ledger_ids)])
         return list(_named(cursor))
@@ -116,12 +118,14 @@ def _named(rows: Iterator[tuple[int, str | None]]) -> Iterator[Named]:
 
 
 def read_decisions(ledger_ids: Collection[int]) -> list[Decided]:
+    """Return what was decided about the events, in one order: by event and person."""
     with connection.cursor() as cursor:
         cursor.execute(_DECISIONS, [list(ledger_ids)])
         return [Decided(*row) for row in cursor]
 
 
 def read_rows(notification_ids: Collection[str]) -> Rows:
+    """Return what there is under these ids: in inboxes, and to go out."""
     known = [list(notification_ids)]
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, event_id FROM notifications WHERE id = ANY(%s)", known)
@@ -136,4 +140,5 @@ def read_rows(notification_ids: Collection[str]) -> Rows:
 
 
 def existing(user_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of the users who are still there."""
     return set(User.objects.filter(id__in=user_ids).values_list("id", flat=True)) if user_ids else set()

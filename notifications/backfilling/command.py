@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.management.base import CommandError, CommandParser
 
 from notifications import lag
-from notifications.backfilling import batches as backfills
+from notifications.backfilling import batches
 from notifications.backfilling import runs as backfill_runs
 from notifications.backfilling.batches import Became, Loader, Problem
 from notifications.backfilling.files import BackfillFile, UnfitFile
@@ -71,7 +71,7 @@ class BackfillCommand(BatchCommand):
             self.progress("lines", file.lines) as advance,
         ):
             advance(run.lines)
-            for step in backfills.load(file, loader, run, batch_size=options["batch_size"], hear=hear):
+            for step in batches.load(file, loader, run, batch_size=options["batch_size"], hear=hear):
                 advance(step.lines)
                 give_way()
 
@@ -81,7 +81,7 @@ class BackfillCommand(BatchCommand):
             _list_of_faults(options["errors"], goes_on=False, say=self.stderr.write) as hear,
             self.progress("lines", file.lines) as advance,
         ):
-            for step in backfills.rehearse(file, loader, batch_size=options["batch_size"]):
+            for step in batches.rehearse(file, loader, batch_size=options["batch_size"]):
                 hear(step.tally.problems)
                 counts += step.tally.counts
                 advance(step.lines)

@@ -20,7 +20,8 @@ from notifications import records
 from notifications.backfilling import rows as backfill_rows
 from notifications.backfilling import runs as backfill_runs
 from notifications.backfilling.batches import Became, Entry, InvalidLine, Loader, Problem, Tally, refusal
-from notifications.events import Event, Rejected, read_message
+from notifications.event_messages import read_message
+from notifications.events import Event, Rejected
 from notifications.models import Backfill, ReceivedEvent, Rejection
 from notifications.pipeline import render_event
 from notifications.verdicts import Address, NewNotification, Recorded, Verdict

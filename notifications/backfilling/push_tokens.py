@@ -13,20 +13,21 @@ from notifications.backfilling.batches import Became, Entry, InvalidLine, Loader
 from notifications.backfilling.files import BackfillFile, UnfitFile, read_lines
 from notifications.events import MAX_FUTURE
 from notifications.models import Backfill, Rejection
-from preferences import people, push_tokens
+from preferences import past_registrations, people
 from preferences.decisions import Reason
 from preferences.models import User
-from preferences.push_tokens import DEVICE_ID, TOKENS, PastRegistration, Platform
+from preferences.past_registrations import PastRegistration
+from preferences.push_tokens import DEVICE_ID, TOKENS, Platform
 
 _REQUIRED: Final = frozenset({"user", "platform", "token", "device_id"})
 _OPTIONAL: Final = frozenset({"registered_at"})
 
 #: In the words of all backfills, where they have one.
-_WORDS: Final[Mapping[push_tokens.Became, str]] = {
-    push_tokens.Became.REGISTERED: Became.STORED,
-    push_tokens.Became.ALREADY_THERE: Became.ALREADY_THERE,
-    push_tokens.Became.NEWER_THERE: "newer_there",
-    push_tokens.Became.TOO_MANY_DEVICES: "too_many_devices",
+_WORDS: Final[Mapping[past_registrations.Became, str]] = {
+    past_registrations.Became.REGISTERED: Became.STORED,
+    past_registrations.Became.ALREADY_THERE: Became.ALREADY_THERE,
+    past_registrations.Became.NEWER_THERE: "newer_there",
+    past_registrations.Became.TOO_MANY_DEVICES: "too_many_devices",
 }
 
 
@@ -66,12 +67,12 @@ class PushTokenLoader(Loader[Registration]):
     def store(self, entries: Sequence[Entry[Registration]], *, run_id: int) -> Tally:
         """Register the devices."""
         found, left_out = _find(entries)
-        return _tally(push_tokens.register_past(found, now=timezone.now()), left_out)
+        return _tally(past_registrations.register(found, now=timezone.now()), left_out)
 
     def rehearse(self, entries: Sequence[Entry[Registration]]) -> Tally:
         """Say what registering the devices would do."""
         found, left_out = _find(entries)
-        return _tally(push_tokens.rehearse_past(found, now=timezone.now()), left_out)
+        return _tally(past_registrations.rehearse(found, now=timezone.now()), left_out)
 
 
 def _find(entries: Sequence[Entry[Registration]]) -> tuple[list[PastRegistration], Counter[str]]:
@@ -90,7 +91,7 @@ def _find(entries: Sequence[Entry[Registration]]) -> tuple[list[PastRegistration
     return found, left_out
 
 
-def _tally(became: Sequence[push_tokens.Became], left_out: Counter[str]) -> Tally:
+def _tally(became: Sequence[past_registrations.Became], left_out: Counter[str]) -> Tally:
     return Tally(Counter(_WORDS[each] for each in became) + left_out)
 
 

@@ -3,7 +3,6 @@
 It asks what the pipeline asks, of `recipients.load` and `decide`, and writes, sends and calls nothing.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from delivery import recipients
+from delivery.transports.registry import OUTBOUND
 from notifications.tracing.clock import Clock, in_words
 from notifications.tracing.grounds import DIGESTS
 from notifications.tracing.reason_words import OF_THE_PERSON, PLACES, WHOSE, WORDS, whose_will
@@ -23,13 +23,11 @@ from preferences.decisions import Decision, Decisions, Outcome, Reason, decide
 
 _GETS: Final[Mapping[Channel, str]] = {
     Channel.IN_APP: "see it in the bell at once",
-    Channel.EMAIL: "get a mail at once",
-    Channel.PUSH: "get a push at once",
+    **{channel: f"get a {outbound.noun} at once" for channel, outbound in OUTBOUND.items()},
 }
 _GETS_NONE: Final[Mapping[Channel, str]] = {
     Channel.IN_APP: "not see it in the bell",
-    Channel.EMAIL: "get no mail",
-    Channel.PUSH: "get no push",
+    **{channel: f"get no {outbound.noun}" for channel, outbound in OUTBOUND.items()},
 }
 _OUTCOMES: Final[Mapping[Outcome, str]] = {
     Outcome.SEND: "at once",
@@ -39,13 +37,6 @@ _OUTCOMES: Final[Mapping[Outcome, str]] = {
 _HELD_BACK: Final = (
     "Notifications are switched off at the moment: the event would wait, and be decided once they are on again."
 )
-_AGE: Final = re.compile(r"([0-9]{1,4}) ?([smhd])")
-_UNITS: Final[Mapping[str, timedelta]] = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +69,6 @@ class Prospect:
 
     user_id: UUID
     name: str
-    type: str
     sentence: str
     caveat: str
     channels: Sequence[ChannelProspect]
@@ -97,7 +87,6 @@ def explain(
     return Prospect(
         user_id=user_id,
         name=name,
-        type=type_.name,
         sentence=f"{name} would {story.of_all(decisions)}.",
         caveat=_HELD_BACK if rollout.current().is_killed else "",
         channels=[story.of_channel(channel, decisions[channel]) for channel in Channel],
@@ -108,14 +97,6 @@ def with_defaults(type_: NotificationType, defaults: Mapping[Channel, bool]) -> 
     """Return the type as it would be with these defaults; a channel that is not named keeps its own."""
     on = {channel for channel, is_on in defaults.items() if is_on}
     return replace(type_, channels=(type_.channels - defaults.keys()) | on)
-
-
-def parse_age(text: str) -> timedelta:
-    """Read how long ago something happened: `90s`, `10m`, `4h`, `2d`. Raises ValueError."""
-    match = _AGE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no age such as 90s, 10m, 4h or 2d")
-    return int(match[1]) * _UNITS[match[2]]
 
 
 @dataclass(frozen=True, slots=True)

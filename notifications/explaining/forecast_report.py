@@ -7,7 +7,7 @@ from typing import Final
 from notifications.explaining.forecasts import Counts
 from notifications.models import Forecast
 from notifications.tracing.reason_words import PLACES, WORDS
-from preferences.catalog import CATALOG, Channel
+from preferences.catalog import Channel, label_of
 from preferences.decisions import Outcome, Reason
 
 _WHAT: Final[Mapping[Channel, str]] = {**PLACES, Channel.IN_APP: "a row in the bell"}
@@ -58,8 +58,7 @@ def rows(forecast: Forecast) -> list[Row]:
 
 def sentences(forecast: Forecast) -> list[str]:
     """Say what the defaults to try would change, a sentence a channel; without any, how it is."""
-    label = CATALOG[forecast.type].label if forecast.type in CATALOG else forecast.type
-    found = rows(forecast)
+    label, found = label_of(forecast.type), rows(forecast)
     if not forecast.defaults:
         return [_as_it_is(channel, label, found, forecast.users) for channel in Channel]
     return [
@@ -71,7 +70,7 @@ def sentences(forecast: Forecast) -> list[str]:
 
 def question(forecast: Forecast) -> str:
     """Say what was asked: "Comment added, with mail on by default"."""
-    label = CATALOG[forecast.type].label if forecast.type in CATALOG else forecast.type
+    label = label_of(forecast.type)
     tried = [f"{PLACES[Channel(name)]} {'on' if is_on else 'off'}" for name, is_on in forecast.defaults.items()]
     return f"{label}, with {' and '.join(tried)} by default" if tried else f"{label}, as it is"
 

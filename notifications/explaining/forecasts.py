@@ -13,15 +13,14 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from botocore.exceptions import BotoCoreError, ClientError
 from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerError
 
 from delivery import recipients
+from delivery.dispatch import CALL_ERRORS
 from notifications.explaining.explain import with_defaults
 from notifications.models import Forecast
 from preferences.catalog import CATALOG, Channel, NotificationType
@@ -81,7 +80,7 @@ def call(forecast: Forecast) -> None:
     after = str(forecast.after) if forecast.after else None
     try:
         current_app.send_task("notifications.count_forecast", [forecast.id, after], queue=settings.MAINTENANCE_QUEUE)
-    except (BrokerError, BotoCoreError, ClientError, OSError) as error:
+    except CALL_ERRORS as error:
         logger.warning("no worker called", extra={"forecast": forecast.id, "error": type(error).__name__})
 
 

@@ -8,23 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+
+from django.conf import settings
 
 from delivery import suppressions
 from delivery.models import Delivery, SuppressedAddress
 from notifications.models import Decision, Notification
 from notifications.support.leafing import Leafing, Listed
+from notifications.tracing.clock import in_words
 from notifications.tracing.reason_words import WORDS
+from notifications.tracing.steps import NAMES
 from preferences import choices, push_tokens, rollout, user_ids
-from preferences.catalog import CATALOG, TYPES, Channel, NotificationType
+from preferences.catalog import TYPES, Channel, NotificationType, label_of
 from preferences.choices import Choices
-from preferences.decisions import Outcome, Reason
+from preferences.decisions import Outcome
 from preferences.digest_periods import DigestFrequency
 from preferences.models import User
 from preferences.push_tokens import Platform
 from preferences.rollout import Rollout
-
-CHANNELS: Final[Mapping[Channel, str]] = {Channel.IN_APP: "Bell", Channel.EMAIL: "Mail", Channel.PUSH: "Push"}
 
 
 class Part(StrEnum):
@@ -85,12 +86,14 @@ class AccountPage:
 
     person: User
     public_id: str
+    channels: Sequence[str]  # what stands above their columns
     preferences: Sequence[tuple[str, Sequence[Preference]]]
     mail: str
     zone: str
     rollout: str
     suppressed: SuppressedAddress | None
     phones: Sequence[Phone]
+    ledger_reach: str  # how far back there are events at all
     events: Listed[Decision]
     concerned: Sequence[Concerned]
     notifications: Listed[Notification]
@@ -106,6 +109,7 @@ def read(person: User, parameters: Mapping[str, str]) -> AccountPage:
     return AccountPage(
         person=person,
         public_id=user_ids.show(person.id),
+        channels=[NAMES[channel] for channel in Channel],
         preferences=[(type_.label, list(_preferences(type_, chosen))) for type_ in TYPES],
         mail=_mail(chosen),
         zone=chosen.zone.key if chosen.timezone else f"{chosen.zone.key} (default)",
@@ -115,6 +119,7 @@ def read(person: User, parameters: Mapping[str, str]) -> AccountPage:
             Phone(device.platform, device.device_id, device.registered_at)
             for device in push_tokens.devices(person.push_tokens)
         ],
+        ledger_reach=in_words(settings.LEDGER_RETENTION),
         events=events,
         concerned=[_concerned(decision) for decision in events.rows],
         notifications=leafing.list(
@@ -146,8 +151,8 @@ def _standing(current: Rollout, person: User) -> str:
 
 
 def _preferences(type_: NotificationType, chosen: Choices) -> Iterator[Preference]:
-    for channel, name in CHANNELS.items():
-        yield Preference(name, chosen.wants(type_, channel), _origin(type_, channel, chosen))
+    for channel in Channel:
+        yield Preference(NAMES[channel], chosen.wants(type_, channel), _origin(type_, channel, chosen))
 
 
 def _origin(type_: NotificationType, channel: Channel, chosen: Choices) -> Origin:
@@ -178,12 +183,10 @@ def _suppressed(address: str | None) -> SuppressedAddress | None:
 
 
 def _concerned(decision: Decision) -> Concerned:
-    type_name = decision.event.type
-    label = CATALOG[type_name].label if type_name in CATALOG else type_name
-    return Concerned(decision, label, [_cell(channel, decision) for channel in CHANNELS])
+    return Concerned(decision, label_of(decision.event.type), [_cell(channel, decision) for channel in Channel])
 
 
 def _cell(channel: Channel, decision: Decision) -> Cell:
-    reason = Reason(getattr(decision, channel.value))
+    reason = decision.reason(channel)
     words = WORDS[reason].in_short
-    return Cell(CHANNELS[channel], reason.outcome, f"no: {words}" if reason.outcome is Outcome.SUPPRESS else words)
+    return Cell(NAMES[channel], reason.outcome, f"no: {words}" if reason.outcome is Outcome.SUPPRESS else words)

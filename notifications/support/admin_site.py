@@ -13,7 +13,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
@@ -22,6 +21,7 @@ from notifications.support import explain_page, operations_page, preview_page, s
 from preferences.api_access import counted_address
 from preferences.models import User
 from preferences.rate_limits import RateLimit
+from preferences.support_admin import require
 
 View = Callable[..., HttpResponse]
 
@@ -61,10 +61,10 @@ PAGES: Final = (
     Page("explain", "What would happen?", "One person, or everybody under another default, before anything is sent.",
          explain_page.show, "notifications.view_forecast"),
     Page("preview", "Templates", "Each type on each channel, with sample data.",
-         preview_page.show, "notifications.view_account"),
-    Page("preview_mail", "Mail", "", preview_page.mail, "notifications.view_account", "preview/mail/<str:type_name>"),
+         preview_page.show, "notifications.view_system"),
+    Page("preview_mail", "Mail", "", preview_page.mail, "notifications.view_system", "preview/mail/<str:type_name>"),
     Page("operations", "Operations", "Queues, rates, failures, and when the backlog is gone.",
-         operations_page.show, "notifications.view_account"),
+         operations_page.show, "notifications.view_system"),
     Page("switch", "Kill switch", "What it holds or would hold, and how it is turned.",
          switch_page.show, "notifications.view_account"),
 )  # fmt: skip
@@ -113,8 +113,7 @@ class SupportSite(admin.AdminSite):
 
     def _view_of(self, page: Page) -> View:
         def view(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-            if not _may_see(request.user, page):
-                raise PermissionDenied
+            require(_may_see(request.user, page))
             return page.view(request, *args, **options)
 
         return self.admin_view(view)

@@ -5,7 +5,6 @@ from typing import Any, Final, cast
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,9 +15,11 @@ from notifications.explaining import explain, forecast_report, forecasts
 from notifications.explaining.explain import Prospect
 from notifications.models import Forecast
 from notifications.support import admin_log
+from notifications.upkeep import durations
 from preferences import people
 from preferences.catalog import CATALOG, TYPES, Channel
 from preferences.models import User
+from preferences.support_admin import require
 
 _TITLE: Final = "What would happen?"
 _PAST: Final = 20  # forecasts that the page lists
@@ -51,7 +52,7 @@ class OnePerson(forms.Form):
         """Return how long ago it happened."""
         text = self.cleaned_data["age"]
         try:
-            return explain.parse_age(text) if text else timedelta()
+            return durations.read(text) if text else timedelta()
         except ValueError as error:
             raise forms.ValidationError("Write it as 90s, 10m, 4h or 2d.") from error
 
@@ -85,8 +86,7 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 def _begin(request: HttpRequest) -> HttpResponse:
-    if not request.user.has_perm("notifications.add_forecast"):
-        raise PermissionDenied
+    require(request.user.has_perm("notifications.add_forecast"))
     form = Everybody(request.POST, auto_id="everybody_%s")
     if not form.is_valid():
         return _show_forms(request, form)

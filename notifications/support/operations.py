@@ -1,11 +1,11 @@
 """How the system is just now: one frozen snapshot for the operations page (spec §8).
 
 No personal data, a handful of bounded queries, and one question to SQS and to Redis each. Where one of these is away,
-its part is None and the rest is there, within the patience of notifications.queue_depths.
+its part is None and the rest is there, within the patience of queue_depths.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -17,6 +17,7 @@ from waffle.models import Switch
 from delivery import lanes
 from delivery.lanes import Lane
 from delivery.models import State
+from delivery.transports.registry import OUTBOUND
 from notifications import lag
 from notifications.event_queue import RETENTION, Depth
 from notifications.lag import Lag
@@ -25,13 +26,14 @@ from notifications.support import backlog
 from notifications.support.backlog import ByHttp, Failure, Refusal, Waiting
 from notifications.support.queue_depths import Question
 from preferences import rollout
-from preferences.catalog import Channel
 from preferences.models import Flag
-from preferences.push_tokens import Platform
 
-#: Every lane that a transport reports on (delivery/attempts.py).
-LANES: Final = (Channel.EMAIL.value, *(f"{Channel.PUSH}:{platform}" for platform in Platform))
-OUTBOUND: Final = (Channel.EMAIL.value, Channel.PUSH.value)
+#: Every lane that a transport reports on: a channel's own only where no provider of its has one (delivery/attempts.py).
+LANES: Final = tuple(
+    lane
+    for channel, outbound in OUTBOUND.items()
+    for lane in [f"{channel}:{provider}" for provider in outbound.providers] or [channel.value]
+)
 _LISTED: Final = 20  # backfills and forecasts
 
 
@@ -80,12 +82,13 @@ def take() -> Snapshot:
     found_lanes, sends_per_second = _lanes()
     per_second = lag.events_per_second()
     waiting, by_http = backlog.waiting()
-    snapshot = Snapshot(
+    depths = question.answers()
+    return Snapshot(
         taken_at=timezone.now(),
         controls=_controls(),
-        events=None,
-        dead_letters=None,
-        workers={},
+        events=_lag(depths[events], per_second),
+        dead_letters=depths[dead],
+        workers={name: depths[name] for name in workers},
         lanes=found_lanes,
         sends_per_second=sends_per_second,
         by_http=by_http,
@@ -94,13 +97,6 @@ def take() -> Snapshot:
         rejected=backlog.rejected(),
         backfills=list(Backfill.objects.filter(finished_at=None, undone_at=None).order_by("-id")[:_LISTED]),
         forecasts=list(Forecast.objects.filter(finished_at=None).order_by("-id")[:_LISTED]),
-    )
-    depths = question.answers()
-    return replace(
-        snapshot,
-        events=_lag(depths[events], per_second),
-        dead_letters=depths[dead],
-        workers={name: depths[name] for name in workers},
     )
 
 

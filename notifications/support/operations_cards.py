@@ -1,9 +1,7 @@
 """What a snapshot of the system means, in words: one card a part, each figure beside how it is to be taken. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from delivery.lanes import Lane
@@ -11,45 +9,14 @@ from delivery.models import State
 from notifications.event_queue import Depth
 from notifications.lag import Lag
 from notifications.support.backlog import LONGEST, ByHttp, Waiting
+from notifications.support.cards import CANNOT_BE_ASKED, Card, Fact, Look, count, count_of_part, moment, noun
 from notifications.support.operations import Controls, Snapshot
 from notifications.tracing.clock import in_words
 
-_CANNOT_BE_ASKED: Final = "cannot be asked"
 #: The sweeper calls again for what nobody fetched within a minute (delivery/sweeper.py); later is late.
 _LATE: Final = timedelta(minutes=2)
 #: Sends a second below which a channel counts as standing still.
 _SLOWEST: Final = 0.1
-_NOUNS: Final[Mapping[str, str]] = {
-    "email": "Mail", "push": "Push", "push:ios": "Push, iOS", "push:android": "Push, Android",
-}  # fmt: skip
-
-
-class Look(StrEnum):
-    """The class of a chip: how a word is meant."""
-
-    OK = "ok"
-    WARN = "warn"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One line of a card: what, how it stands, and what is to be said of it."""
-
-    name: str
-    words: str
-    look: Look | None = None  # None: no chip
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One part of the system: a figure to be seen from afar, and facts."""
-
-    title: str
-    figure: str = ""
-    facts: Sequence[Fact] = ()
-    note: str = ""
 
 
 def cards(snapshot: Snapshot) -> Iterator[Card]:
@@ -59,9 +26,8 @@ def cards(snapshot: Snapshot) -> Iterator[Card]:
     yield _events(snapshot.events, snapshot.taken_at, is_killed=is_killed)
     yield _by_http(snapshot.by_http, snapshot.taken_at)
     yield _dead_letters(snapshot.dead_letters)
-    rates = {} if is_killed else snapshot.sends_per_second
     for state, title in _STATES.items():
-        yield _state(title, snapshot.waiting_in(state), snapshot.taken_at, rates=rates)
+        yield _state(title, snapshot.waiting_in(state), snapshot)
     yield Card("Lanes to the providers", facts=_lanes(snapshot.lanes))
     yield Card("Queues of the workers", facts=[_queue(name, depth) for name, depth in snapshot.workers.items()])
 
@@ -74,11 +40,12 @@ def _controls(controls: Controls) -> Card:
 
 
 def _switch(controls: Controls) -> Fact:
-    if controls.killed_since is None:
+    since, until = controls.killed_since, controls.first_expiry
+    if since is None or until is None:
         return Fact("Kill switch", "off", Look.OK, "Events come in and go out.")
     note = (
-        f"Since {_moment(controls.killed_since)}. Nothing comes in or goes out, and nothing is lost: "
-        f"the queue keeps what came since then until {_moment(controls.first_expiry)}."
+        f"Since {moment(since)}. Nothing comes in or goes out, and nothing is lost: "
+        f"the queue keeps what came since then until {moment(until)}."
     )
     return Fact("Kill switch", "on", Look.BAD, note)
 
@@ -94,7 +61,7 @@ def _reach(controls: Controls) -> str:
 
 def _events(lag: Lag | None, now: datetime, *, is_killed: bool) -> Card:
     if lag is None:
-        return Card("Events that wait", _CANNOT_BE_ASKED, note="SQS does not answer.")
+        return Card("Events that wait", CANNOT_BE_ASKED, note="SQS does not answer.")
     facts = [
         Fact("In the intake's hands", f"{lag.in_flight:,}"),
         Fact("Accepted of late", f"{lag.per_second:,.1f} a second"),
@@ -113,7 +80,7 @@ def _delay(lag: Lag, now: datetime, *, is_killed: bool) -> Fact:
         return Fact("Backlog", "nothing moves", Look.BAD)
     look = Look.WARN if lag.is_late else Look.OK
     return Fact(
-        "Backlog", f"gone in {in_words(lag.behind)}", look, f"At the rate of late, at {_moment(now + lag.behind)}."
+        "Backlog", f"gone in {in_words(lag.behind)}", look, f"At the rate of late, at {moment(now + lag.behind)}."
     )
 
 
@@ -128,7 +95,7 @@ def _by_http(waiting: ByHttp, now: datetime) -> Card:
 
 def _dead_letters(depth: Depth | None) -> Card:
     if depth is None:
-        return Card("Dead letters", _CANNOT_BE_ASKED, note="SQS does not answer.")
+        return Card("Dead letters", CANNOT_BE_ASKED, note="SQS does not answer.")
     note = "An intake crashed over each of these five times. Back: manage.py redrive_dead_letters"
     return Card("Dead letters", f"{depth.waiting:,}", note=note if depth.waiting else "No event was given up.")
 
@@ -142,21 +109,34 @@ _STATES: Final[Mapping[State, str]] = {
 }
 
 
-def _state(title: str, waiting: Sequence[Waiting], now: datetime, *, rates: Mapping[str, float]) -> Card:
+def _state(title: str, waiting: Sequence[Waiting], snapshot: Snapshot) -> Card:
     total = sum(each.count for each in waiting)
-    facts = [_channel(each, now, is_cut=total > LONGEST, rate=rates.get(each.channel, 0)) for each in waiting]
-    return Card(title, count(total), facts)
+    return Card(title, count(total), [_channel(each, snapshot, total=total) for each in waiting])
 
 
-def _channel(waiting: Waiting, now: datetime, *, is_cut: bool, rate: float) -> Fact:
-    """Say how many there are on one channel. Of a list that is cut short only the beginning is known."""
-    least = "at least " if is_cut else ""
-    number = min(waiting.count, LONGEST)
-    note, look = _age(waiting.state, waiting.first - now)
-    if waiting.state is State.PENDING and waiting.first <= now and rate >= _SLOWEST:
-        gone = in_words(timedelta(seconds=number / rate))
-        note += f"; at {rate:,.1f} a second {'these are ' if is_cut else ''}gone in {gone}"
-    return Fact(_NOUNS.get(waiting.channel, waiting.channel), f"{least}{number:,}", look, note)
+def _channel(waiting: Waiting, snapshot: Snapshot, *, total: int) -> Fact:
+    """Say how many of all there are on one channel, and when those that are known of will be gone."""
+    note, look = _age(waiting.state, waiting.first - snapshot.taken_at)
+    if waiting.state is State.PENDING:
+        rate = snapshot.sends_per_second.get(waiting.channel, 0)
+        if held_up := _held_up(waiting.channel, snapshot):
+            note, look = f"{note}; {held_up}", Look.WARN
+        elif waiting.first <= snapshot.taken_at and rate >= _SLOWEST:
+            gone = in_words(timedelta(seconds=min(waiting.count, LONGEST) / rate))
+            note += f"; at {rate:,.1f} a second {'these are ' if total > LONGEST else ''}gone in {gone}"
+    return Fact(noun(waiting.channel), count_of_part(waiting.count, total=total), look, note)
+
+
+def _held_up(channel: str, snapshot: Snapshot) -> str:
+    """Say what keeps the channel from sending, all of it or some of its lanes; "": nothing that we know of."""
+    if snapshot.controls.killed_since is not None:
+        return "held by the switch"
+    lanes = [lane for lane in snapshot.lanes or () if lane.name.partition(":")[0] == channel]
+    closed = [lane for lane in lanes if lane.closed_by]
+    if not closed:
+        return ""
+    which = "" if len(closed) == len(lanes) else f" of {', '.join(noun(lane.name) for lane in closed)}"
+    return f"waits for the provider{which}"
 
 
 def _age(state: State, away: timedelta) -> tuple[str, Look]:
@@ -183,12 +163,12 @@ def _age(state: State, away: timedelta) -> tuple[str, Look]:
 
 def _lanes(lanes: Sequence[Lane] | None) -> Sequence[Fact]:
     if lanes is None:
-        return [Fact("All", _CANNOT_BE_ASKED, Look.WARN, "Redis does not answer. Each worker finds out for itself.")]
+        return [Fact("All", CANNOT_BE_ASKED, Look.WARN, "Redis does not answer. Each worker finds out for itself.")]
     return [_lane(lane) for lane in lanes]
 
 
 def _lane(lane: Lane) -> Fact:
-    name = _NOUNS.get(lane.name, lane.name)
+    name = noun(lane.name)
     if lane.closed_by:
         why = "The provider wants fewer of us" if lane.closed_by == "throttled" else "The provider is away"
         return Fact(name, "closed", Look.BAD, f"{why}; tried again in {in_words(lane.closed_for)}.")
@@ -199,17 +179,5 @@ def _lane(lane: Lane) -> Fact:
 
 def _queue(name: str, depth: Depth | None) -> Fact:
     if depth is None:
-        return Fact(name, _CANNOT_BE_ASKED, Look.WARN)
+        return Fact(name, CANNOT_BE_ASKED, Look.WARN)
     return Fact(name, f"{depth.waiting:,} waiting, {depth.in_flight:,} in hand")
-
-
-# --- Words ---------------------------------------------------------------------------------------------------
-
-
-def count(number: int) -> str:
-    """Return the number, or that it was not counted to its end."""
-    return f"more than {LONGEST:,}" if number > LONGEST else f"{number:,}"
-
-
-def _moment(instant: datetime | None) -> str:
-    return f"{instant:%d %b %Y, %H:%M} UTC" if instant else ""

@@ -11,10 +11,11 @@ from django.views.decorators.http import require_safe
 
 from notifications.support import operations, operations_cards
 from notifications.support.backlog import Failure
+from notifications.support.cards import count
 from notifications.tracing import provider_words
 from preferences.catalog import Channel
 
-_REFRESH_SECONDS: Final = "10"
+_REFRESH_SECONDS: Final = 10
 
 
 @never_cache
@@ -25,14 +26,13 @@ def show(request: HttpRequest) -> HttpResponse:
     told = {
         "title": "Operations",
         "snapshot": snapshot,
+        "refresh_seconds": _REFRESH_SECONDS,
         "cards": list(operations_cards.cards(snapshot)),
-        "failures": [
-            (failure, _meaning(failure), operations_cards.count(failure.count)) for failure in snapshot.failures
-        ],
-        "rejected": [(refusal.reason, operations_cards.count(refusal.count)) for refusal in snapshot.rejected],
+        "failures": [(failure, _meaning(failure), count(failure.count)) for failure in snapshot.failures],
+        "rejected": [(refusal.reason, count(refusal.count)) for refusal in snapshot.rejected],
     }
     response = TemplateResponse(request, "admin/support/operations.html", {**admin.site.each_context(request), **told})
-    response.headers["Refresh"] = _REFRESH_SECONDS
+    response.headers["Refresh"] = str(_REFRESH_SECONDS)
     return response
 
 

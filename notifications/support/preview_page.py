@@ -27,8 +27,9 @@ from delivery.models import DIGEST
 from notifications.inbox import Item, show_time
 from notifications.support import push_preview, samples
 from notifications.support.samples import Sample
+from notifications.tracing.steps import NAMES
 from preferences import unsubscribe
-from preferences.catalog import CATALOG, TYPES, Channel, NotificationType
+from preferences.catalog import CATALOG, TYPES, NotificationType
 from preferences.choices import DEFAULTS, Choices
 from preferences.digest_periods import DigestFrequency
 
@@ -43,7 +44,6 @@ _SAMPLES: Final[Mapping[str, str]] = {
     Sample.LONG: "Very long, right to left",
 }
 _DAILY: Final = Choices(email_digest=DigestFrequency.DAILY)
-_CHANNELS: Final = {Channel.IN_APP: "bell", Channel.EMAIL: "mail", Channel.PUSH: "push"}
 
 #: Where a mail says that it has both looks: in its meta elements and in its styles.
 _BOTH: Final = re.compile('(content="|color-schemes?: )light dark')
@@ -127,7 +127,9 @@ def _on_other_channels(type_: NotificationType, sample: Sample, now: datetime) -
     specimen = samples.single(type_, sample, now=now)
     return {
         "type": type_,
-        "defaults": [(name, type_.default(channel), channel in type_.locked) for channel, name in _CHANNELS.items()],
+        "defaults": [
+            (name.lower(), type_.default(channel), channel in type_.locked) for channel, name in NAMES.items()
+        ],
         "item": specimen.item,
         "row": json.dumps(_row(specimen.item, now)),
         "themes": list(Theme),

@@ -73,7 +73,7 @@ def _specimen(type_: NotificationType, story: _Story, occurred_at: datetime) -> 
     address = Address(Recorded(0, event), _RECIPIENT, event.notification_ids()(_RECIPIENT))
     verdict = Verdict(address, Decisions(_SEND, _SEND, _SEND))
     notification = NewNotification(verdict, pipeline.render_event(event, people), actor)
-    deliveries = {new.channel: _unsaved(asdict(new)) for new in notification.deliveries()}
+    deliveries = {new.channel: Delivery(**asdict(new)) for new in notification.deliveries()}
     return Specimen(notification.as_item(occurred_at), deliveries[Channel.EMAIL], deliveries[Channel.PUSH])
 
 
@@ -91,10 +91,6 @@ def _cloudevent(type_: NotificationType, story: _Story, occurred_at: datetime) -
             "params": story.params,
         },
     }
-
-
-def _unsaved(columns: Mapping[str, Any]) -> Delivery:
-    return Delivery(**columns)
 
 
 # --- What they tell ------------------------------------------------------------------------------------------

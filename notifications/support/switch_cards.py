@@ -1,25 +1,23 @@
 """What a report about the kill switch means, in words. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
 from delivery.models import State
 from notifications.event_queue import Depth
 from notifications.support import switch_report
-from notifications.support.backlog import LONGEST, Waiting
-from notifications.support.operations_cards import Card, Fact, Look, count
+from notifications.support.backlog import LONGEST
+from notifications.support.cards import CANNOT_BE_ASKED, Card, Fact, Look, count, count_of_part, moment, noun
 from notifications.support.switch_report import Ages, Report
 from notifications.tracing.clock import in_words
 from preferences.catalog import CATALOG, DEFAULT_MAX_AGE, Channel
 from preferences.release import Ramp
 
-_UNKNOWN: Final = "cannot be asked"
 _HOUR: Final = timedelta(hours=1)
 #: SQS drops what is older than its retention: so long before that, somebody should know.
 _EXPIRES_SOON: Final = timedelta(days=2)
 _AT_ONCE: Final = timedelta(seconds=1)
-_NOUNS: Final = {Channel.EMAIL.value: "Mail", Channel.PUSH.value: "Push"}
 _STATES: Final = {State.PENDING: "to be sent", State.SENDING: "being sent", State.HELD: "held for digests"}
 
 
@@ -47,13 +45,13 @@ def _to_be_held(report: Report) -> Card:
 
 def _held(report: Report) -> Card:
     facts = [
-        Fact("Held for", in_words(report.held_for), note=f"since {_moment(report.turned_at)}"),
+        Fact("Held for", in_words(report.held_for), note=f"since {moment(report.turned_at)}"),
         _coming_in(report),
         *_queues(report),
         _expiry(report),
     ]
     note = "Counted in messages: one that its producer packed holds several events."
-    return Card("Events held now", _UNKNOWN if report.messages is None else f"{report.messages:,}", facts, note)
+    return Card("Events held now", CANNOT_BE_ASKED if report.messages is None else f"{report.messages:,}", facts, note)
 
 
 def _coming_in(report: Report) -> Fact:
@@ -66,12 +64,12 @@ def _coming_in(report: Report) -> Fact:
 def _in(report: Report, duration: timedelta) -> str:
     """Return how many events come in, at the rate of late."""
     rate = report.arriving_per_second
-    return _UNKNOWN if rate is None else f"about {rate * duration.total_seconds():,.0f}"
+    return CANNOT_BE_ASKED if rate is None else f"about {rate * duration.total_seconds():,.0f}"
 
 
 def _queues(report: Report) -> Iterator[Fact]:
     if report.queue is None:
-        yield Fact("In SQS", _UNKNOWN, Look.WARN)
+        yield Fact("In SQS", CANNOT_BE_ASKED, Look.WARN)
     else:
         in_hand = f"{report.queue.in_flight:,} of them in an intake's hands" if report.queue.in_flight else ""
         yield Fact("In SQS", f"{report.queue.waiting + report.queue.in_flight:,}", note=in_hand)
@@ -83,10 +81,10 @@ def _expiry(report: Report) -> Fact:
     if report.is_on and report.queue == Depth(0, 0):
         return Fact(name, "none is there", Look.OK)
     if report.retention is None or report.first_expiry is None:
-        return Fact(name, _UNKNOWN, Look.WARN)
+        return Fact(name, CANNOT_BE_ASKED, Look.WARN)
     left = report.first_expiry - report.taken_at
     look = Look.WARN if left < _EXPIRES_SOON else Look.OK
-    note = f"at {_moment(report.first_expiry)}: {in_words(report.retention)} after it was sent"
+    note = f"at {moment(report.first_expiry)}: {in_words(report.retention)} after it was sent"
     return Fact(name, f"in {in_words(left)}", look, note)
 
 
@@ -95,24 +93,21 @@ def _expiry(report: Report) -> Fact:
 
 def _deliveries(report: Report, title: str) -> Card:
     facts = [
-        Fact(f"{_NOUNS.get(each.channel, each.channel)} {words}", _number(each, report.waiting))
+        Fact(f"{noun(each.channel)} {words}", count_of_part(each.count, total=_total(report, state)))
         for state, words in _STATES.items()
         for each in report.waiting
         if each.state == state
     ]
     note = "Digests that come due meanwhile go out after the release, as one mail a person."
-    pending = sum(each.count for each in report.waiting if each.state == State.PENDING)
-    return Card(title, count(pending), facts, note)
+    return Card(title, count(_total(report, State.PENDING)), facts, note)
 
 
-def _number(waiting: Waiting, among: Sequence[Waiting]) -> str:
-    """Say how many there are; of a list that is cut short only the beginning is known."""
-    is_cut = sum(each.count for each in among if each.state == waiting.state) > LONGEST
-    return f"{'at least ' if is_cut else ''}{min(waiting.count, LONGEST):,}"
+def _total(report: Report, state: State) -> int:
+    return sum(each.count for each in report.waiting if each.state == state)
 
 
 def _bells(report: Report) -> Card:
-    figure = _UNKNOWN if report.open_bells is None else f"{report.open_bells:,}"
+    figure = CANNOT_BE_ASKED if report.open_bells is None else f"{report.open_bells:,}"
     note = "They hide within seconds, and show again within seconds of the release. The list of the REST API stays."
     return Card("Bells open now", figure, note=note)
 
@@ -134,7 +129,7 @@ def _left_out(report: Report) -> Card:
 
 def _stale(ages: Ages, now: datetime) -> Fact:
     type_ = CATALOG.get(ages.type)
-    name = f"{_NOUNS.get(ages.channel, ages.channel)}, {type_.label.lower() if type_ else ages.type}"
+    name = f"{noun(ages.channel)}, {type_.label.lower() if type_ else ages.type}"
     note = f"the next in {in_words(ages.next_stale_at - now)}" if ages.next_stale_at else "no more of them"
     return Fact(name, f"{ages.stale:,} of {ages.count:,}", Look.WARN if ages.stale else Look.OK, note)
 
@@ -142,7 +137,7 @@ def _stale(ages: Ages, now: datetime) -> Fact:
 def _share(report: Report, channel: Channel) -> Fact:
     """Say how many of the events that wait are beyond the channel's age, if they came in evenly."""
     age = DEFAULT_MAX_AGE[channel]
-    name = f"{_NOUNS[channel]} of the events held"
+    name = f"{noun(channel)} of the events held"
     if report.held_for <= age:
         return Fact(name, "none left out", Look.OK, f"the first in {in_words(age - report.held_for)}")
     share = 1 - age / report.held_for
@@ -165,13 +160,9 @@ def _beginning(report: Report) -> Card:
 
 def _when_in(duration: timedelta | None) -> str:
     if duration is None:
-        return _UNKNOWN
+        return CANNOT_BE_ASKED
     return "at once" if duration < _AT_ONCE else f"in about {in_words(duration)}"
 
 
 def _ramp(ramp: Ramp) -> str:
     return f"{ramp.start:g} a second, doubled every {in_words(ramp.doubling)}"
-
-
-def _moment(instant: datetime) -> str:
-    return f"{instant:%d %b %Y, %H:%M} UTC"

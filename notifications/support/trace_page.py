@@ -14,12 +14,11 @@ from django.template.response import TemplateResponse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from notifications.tracing import trace
+from notifications.tracing import clock, trace
 from notifications.tracing.event_recipients import RecipientRow
 from notifications.tracing.fates import End, Fate
 from notifications.tracing.findings import Trace
-from notifications.tracing.steps import Step
-from preferences.catalog import Channel
+from notifications.tracing.steps import NAMES, Step
 
 _LONGEST: Final = 300  # characters of anything asked for
 #: How support.css marks how far a channel came, and the word for it.
@@ -30,7 +29,6 @@ _CHIPS: Final[Mapping[End, tuple[str, str]]] = {
     End.LEFT_OUT: ("", "no"),
     End.UNKNOWN: ("", "not on record"),
 }
-_CHANNELS: Final[Mapping[Channel, str]] = {Channel.IN_APP: "Bell", Channel.EMAIL: "Mail", Channel.PUSH: "Push"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,7 @@ def _answer(request: HttpRequest, question: Question, found: Trace) -> dict[str,
         "failed": [one for one in found.deliveries if one.has_failed] if may_retry else [],
         "may_open_rejected": request.user.has_perm("notifications.view_rejectedevent"),
         "sources": [(source, question.about(source=source)) for source in found.sources],
+        "channels": list(NAMES.values()),
         "recipients": [_recipient(row, question, found) for row in recipients.rows] if recipients else [],
         "next": question.about(after=recipients.next) if recipients and recipients.next else "",
     }
@@ -108,14 +107,14 @@ def _recipient(row: RecipientRow, question: Question, found: Trace) -> ShownReci
 
 
 def _cell(fate: Fate) -> tuple[str, str, str, str]:
-    return _CHANNELS[fate.channel], *_CHIPS[fate.end], fate.clause
+    return NAMES[fate.channel], *_CHIPS[fate.end], fate.clause
 
 
 def _shown(step: Step, zone: tzinfo) -> ShownStep:
     if step.at is None:
         return ShownStep(step, "", "")
     utc, local = step.at.astimezone(UTC), step.at.astimezone(zone)
-    exact = f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d} UTC"
+    exact = clock.to_the_millisecond(utc)
     return ShownStep(step, exact, "" if local.utcoffset() == utc.utcoffset() else _beside(utc, local, zone))
 
 

@@ -23,9 +23,13 @@ class Addressee:
     name: str  # of an account that is not there, or has no name: its id
     exists: bool = False
     choices: Choices = choices.DEFAULTS
-    chose_at: datetime | None = None  # when the choices became what they are; None: never changed
+    chose_at: datetime | None = None  # when the choices last changed, and `people.OVERLAP`; None: never
     devices: Mapping[str, Platform] = field(default_factory=dict)  # by device id, as they are now
     address_hash: bytes = b""
+
+    def chose_after(self, instant: datetime) -> bool:
+        """Whether the choices were others at the instant, or may have been."""
+        return self.chose_at is not None and self.chose_at - people.OVERLAP > instant
 
 
 def load(ids: Collection[UUID]) -> dict[UUID, Addressee]:

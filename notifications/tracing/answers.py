@@ -7,6 +7,7 @@ it is about.
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from delivery.transports.registry import OUTBOUND
 from notifications.tracing.clock import Clock
 from notifications.tracing.evidence import Evidence
 from notifications.tracing.fates import End, Fate, nothing_on, of_bell
@@ -18,7 +19,7 @@ from preferences.catalog import Channel
 
 def fates_of(evidence: Evidence) -> list[Fate]:
     """Say what became of the event on every channel."""
-    return [of_bell(evidence), of_channel(evidence, Channel.EMAIL), of_channel(evidence, Channel.PUSH)]
+    return [of_bell(evidence), *(of_channel(evidence, channel) for channel in OUTBOUND)]
 
 
 def answer(evidence: Evidence) -> str:

@@ -1,7 +1,7 @@
 """Times as somebody's wall clock shows them, in words."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,18 @@ class Clock:
         """Return "14:29 UTC", and on another day "09:00 CET on 5 March 2026"."""
         local = instant.astimezone(self.zone)
         time = f"{local:%H:%M} {_zone_name(local)}"
-        return time if local.date() == self.day else f"{time} on {show_day(local)}"
+        return time if local.date() == self.day else f"{time} on {self.tell_day(instant)}"
+
+    def tell_day(self, instant: datetime) -> str:
+        """Return "4 March 2026"."""
+        local = instant.astimezone(self.zone)
+        return f"{local.day} {local:%B %Y}"
 
 
-def show_day(instant: date) -> str:
-    """Return "4 March 2026"."""
-    return f"{instant.day} {instant:%B %Y}"
+def to_the_millisecond(instant: datetime) -> str:
+    """Return "2026-03-04 14:29:00.250 UTC", as timelines have it."""
+    utc = instant.astimezone(UTC)
+    return f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d} UTC"
 
 
 def in_words(duration: timedelta) -> str:

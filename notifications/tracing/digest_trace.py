@@ -11,7 +11,7 @@ from notifications.tracing import addressees, gathering, outbound_fates, outboun
 from notifications.tracing.clock import Clock
 from notifications.tracing.evidence import Evidence
 from notifications.tracing.grounds import digest_name
-from notifications.tracing.steps import Stage, Step
+from notifications.tracing.steps import Stage, Step, in_order
 from preferences.catalog import Channel
 
 PREFIX: Final = "dig_"
@@ -33,18 +33,19 @@ def read(digest_id: str) -> DigestStory | None:
     digest = Delivery.objects.filter(notification_id=digest_id, type=DIGEST).defer("body").first()
     if digest is None:
         return None
-    found = Evidence(
-        addressee=addressees.get(digest.user_id),
-        now=timezone.now(),
-        notification_id=digest_id,
-        mail=digest,
-        conditions=gathering.conditions_of([digest]),
+    found = gathering.with_retrials(
+        Evidence(
+            addressee=addressees.get(digest.user_id),
+            now=timezone.now(),
+            notification_id=digest_id,
+            deliveries={Channel.EMAIL: digest},
+            conditions=gathering.conditions_of([digest]),
+        )
     )
     clause = outbound_fates.of_channel(found, Channel.EMAIL).clause
     name = digest_name(found, digest, clock=Clock(found.addressee.choices.zone))
     answer = f"The {name} for {found.addressee.name} gathers {_counted(digest)}: {clause}."
-    steps = [*_items(digest), *outbound_steps.of_delivery(found, digest)]
-    return DigestStory(found, answer, sorted(steps, key=lambda step: (step.at is None, step.at or found.now)))
+    return DigestStory(found, answer, in_order([*_items(digest), *outbound_steps.of_delivery(found, digest)]))
 
 
 def _counted(digest: Delivery) -> str:

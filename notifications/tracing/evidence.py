@@ -3,13 +3,15 @@
 The ledger and its decisions are pruned long before the inbox (spec §4), so everything here may be missing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from delivery.models import Delivery, SuppressedAddress
+from delivery.retry_log import Retrial
 from notifications.models import Decision, Notification, ReceivedEvent, RejectedEvent
 from notifications.tracing.addressees import Addressee
-from preferences.catalog import CATALOG, Channel, NotificationType
+from preferences.catalog import CATALOG, Channel, NotificationType, label_of
 from preferences.decisions import Outcome, Reason
 
 
@@ -31,19 +33,22 @@ class Evidence:
     decision: Decision | None = None
     notification_id: str = ""
     notification: Notification | None = None
-    mail: Delivery | None = None
-    push: Delivery | None = None
+    deliveries: Mapping[Channel, Delivery] = field(default_factory=dict)  # those that there are, by channel
     suppression: SuppressedAddress | None = None
+    retrials: Sequence[Retrial] = ()  # of failed deliveries, by support
     rejected: RejectedEvent | None = None  # a rejection that came before, of a replayed event
     conditions: Conditions = Conditions()
 
-    def delivery(self, channel: Channel) -> Delivery | None:
-        """Return what is on record of an outbound channel."""
-        return {Channel.EMAIL: self.mail, Channel.PUSH: self.push}.get(channel)
-
     def reason(self, channel: Channel) -> Reason | None:
         """Return what was decided for the channel; None when that was pruned."""
-        return Reason(getattr(self.decision, channel.value)) if self.decision else None
+        return self.decision.reason(channel) if self.decision else None
+
+    @property
+    def decided_at(self) -> datetime:
+        """When it was decided; where that was pruned, when it was stored."""
+        if self.decision is not None:
+            return self.decision.decided_at
+        return self.notification.created_at if self.notification else self.now
 
     @property
     def is_of_deleted_account(self) -> bool:
@@ -55,12 +60,12 @@ class Evidence:
     @property
     def is_of_digest(self) -> bool:
         """Whether it is about a digest mail itself, and no event."""
-        return self.mail is not None and self.mail.is_digest
+        return any(delivery.is_digest for delivery in self.deliveries.values())
 
     @property
     def type_name(self) -> str:
         """The type of the event."""
-        sources = (self.event, self.notification, self.mail, self.push)
+        sources = (self.event, self.notification, *self.deliveries.values())
         return next((source.type for source in sources if source is not None), "")
 
     @property
@@ -71,18 +76,18 @@ class Evidence:
     @property
     def label(self) -> str:
         """What the type is called."""
-        return self.type.label if self.type else self.type_name
+        return label_of(self.type_name)
 
     @property
     def title(self) -> str:
         """What the notification was called."""
-        sources = (self.notification, self.mail, self.push)
+        sources = (self.notification, *self.deliveries.values())
         return next((source.title for source in sources if source is not None), "")
 
     @property
     def happened_at(self) -> datetime:
         """When it happened; where only the inbox is left, when it was stored."""
-        for source in (self.event, self.mail, self.push):
+        for source in (self.event, *self.deliveries.values()):
             if source is not None:
                 return source.occurred_at
         return self.notification.created_at if self.notification else self.now

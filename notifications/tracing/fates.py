@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from delivery.transports.registry import OUTBOUND
 from notifications.tracing.evidence import Evidence
 from notifications.tracing.grounds import because, clock_of
 from preferences.catalog import Channel
 from preferences.decisions import Outcome, Reason
 
-NOUNS: Final[Mapping[Channel, str]] = {Channel.EMAIL: "mail", Channel.PUSH: "push"}
+NOUNS: Final[Mapping[Channel, str]] = {channel: outbound.noun for channel, outbound in OUTBOUND.items()}
 #: The clause of whatever an account took with it.
 GONE: Final = "it went with their account, which was deleted since"
 

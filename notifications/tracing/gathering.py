@@ -13,18 +13,18 @@ from uuid import UUID
 from django.utils import timezone
 from waffle.models import Switch
 
-from delivery import lanes
+from delivery import lanes, retry_log
 from delivery.models import Delivery, State, SuppressedAddress
-from delivery.transports.registry import OUTBOUND
+from delivery.transports.registry import LANES, OUTBOUND
 from notifications import ids
 from notifications.models import Decision, Notification, ReceivedEvent
 from notifications.tracing import addressees
 from notifications.tracing.addressees import Addressee
 from notifications.tracing.evidence import Conditions, Evidence
+from notifications.tracing.grounds import carrier_of
 from preferences import rollout
 from preferences.catalog import Channel
 from preferences.decisions import Reason
-from preferences.push_tokens import Platform
 
 #: A decision is written in the transaction of its deliveries, and before them; which takes seconds at the longest.
 _ONE_TRANSACTION: Final = timedelta(minutes=1)
@@ -54,10 +54,10 @@ def of_decisions(
         [
             Case(
                 decision.user_id,
-                decision.recipient,
-                event,
-                decision,
-                id_of(decision.user_id) if decision.user_id else "",
+                recipient=decision.recipient,
+                event=event,
+                decision=decision,
+                notification_id=id_of(decision.user_id) if decision.user_id else "",
             )
             for decision in decisions
         ],
@@ -72,13 +72,13 @@ def of_notification(notification_id: str) -> Evidence | None:
         user_id, ledger_id = stored
         event = ReceivedEvent.objects.filter(id=ledger_id).defer("payload").first() if ledger_id else None
         decision = Decision.objects.filter(event=event, user_id=user_id).first() if event else None
-        return gather([Case(user_id, "", event, decision, notification_id)])[0]
+        return gather([Case(user_id, event=event, decision=decision, notification_id=notification_id)])[0]
     delivery = Delivery.objects.filter(notification_id=notification_id).only("user_id", "created_at").first()
     if delivery is None:
         return None
     decision = _decision_behind(notification_id, delivery)
     event = decision.event if decision else None
-    return gather([Case(delivery.user_id, "", event, decision, notification_id)])[0]
+    return gather([Case(delivery.user_id, event=event, decision=decision, notification_id=notification_id)])[0]
 
 
 def _decision_behind(notification_id: str, delivery: Delivery) -> Decision | None:
@@ -113,8 +113,11 @@ def gather(cases: Sequence[Case], known: Mapping[UUID, Addressee] = MappingProxy
                 decision=case.decision,
                 notification_id=case.notification_id,
                 notification=notifications.get(case.notification_id),
-                mail=deliveries.get((case.notification_id, Channel.EMAIL)),
-                push=deliveries.get((case.notification_id, Channel.PUSH)),
+                deliveries={
+                    channel: deliveries[key]
+                    for channel in OUTBOUND
+                    if (key := (case.notification_id, channel)) in deliveries
+                },
                 conditions=conditions,
             )
             for case in cases
@@ -147,19 +150,25 @@ def _with_suppressions(found: Sequence[Evidence]) -> list[Evidence]:
 
 def _is_about_address(evidence: Evidence) -> bool:
     """Whether it was left out for its address, or went out, so that it may have come back or been complained about."""
-    mail = evidence.mail
+    mail = evidence.deliveries.get(Channel.EMAIL)
     if mail is None:
         return evidence.reason(Channel.EMAIL) is Reason.ADDRESS_SUPPRESSED
     return bool(mail.sent_at or mail.provider_error) or mail.reason == Reason.ADDRESS_SUPPRESSED
 
 
+def with_retrials(evidence: Evidence) -> Evidence:
+    """Add who had its deliveries, or what carries them, sent once more."""
+    deliveries = evidence.deliveries.values()
+    ids = {one.id for delivery in deliveries for one in (delivery, carrier_of(delivery))}
+    return replace(evidence, retrials=retry_log.read(ids))
+
+
 def conditions_of(deliveries: Iterable[Delivery]) -> Conditions:
     """Ask for what holds deliveries up, where any waits."""
-    if all((delivery.digest or delivery).state != State.PENDING for delivery in deliveries):
+    if all(carrier_of(delivery).state != State.PENDING for delivery in deliveries):
         return Conditions()
-    possible = [*OUTBOUND, *(f"{Channel.PUSH}:{platform}" for platform in Platform)]
     return Conditions(
         # Not by rollout.current(), which would read the flag too.
         is_killed=Switch.objects.filter(name=rollout.KILL_SWITCH, active=True).exists(),
-        blocked_lanes=frozenset(lane for lane in possible if lanes.is_blocked(lane)),
+        blocked_lanes=frozenset(lane for lane in LANES if lanes.is_blocked(lane)),
     )

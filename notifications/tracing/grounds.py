@@ -93,14 +93,22 @@ def _digest_of(mail: Delivery) -> Delivery | None:
 
 def _applied_at(evidence: Evidence, channel: Channel) -> datetime:
     """Return when a reason was found to apply: at the last look before sending, else when it was decided."""
-    delivery = evidence.delivery(channel)
+    delivery = evidence.deliveries.get(channel)
     if delivery is not None:
         return delivery.updated_at
-    return evidence.decision.decided_at if evidence.decision else evidence.now
+    return evidence.decided_at
 
 
 def _whose(evidence: Evidence, channel: Channel, reason: Reason) -> str:
     if evidence.type is None or not evidence.addressee.exists:
         return ""
-    was_on = reason.outcome is not Outcome.SUPPRESS
-    return WHOSE[whose_will(evidence.type, channel, choices=evidence.addressee.choices, was_on=was_on)]
+    was_decided = evidence.reason(channel) is reason  # else it was found at the last look before sending
+    then = evidence.decided_at if was_decided else _applied_at(evidence, channel)
+    will = whose_will(
+        evidence.type,
+        channel,
+        choices=evidence.addressee.choices,
+        was_on=reason.outcome is not Outcome.SUPPRESS,
+        chose_since=evidence.addressee.chose_after(then),
+    )
+    return WHOSE[will]

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Final
 
 from delivery.models import Delivery, State
-from delivery.outcomes import ACCEPTED, MAX_ATTEMPTS
+from delivery.outcomes import ACCEPTED
+from delivery.transports.registry import OUTBOUND
 from notifications.tracing import provider_words
 from notifications.tracing.evidence import Evidence
 from notifications.tracing.fates import GONE, NOUNS, End, Fate, left_out
@@ -19,7 +20,7 @@ _LATE: Final = timedelta(minutes=2)
 
 def of_channel(evidence: Evidence, channel: Channel) -> Fate:
     """Say what became of it on an outbound channel."""
-    delivery = evidence.delivery(channel)
+    delivery = evidence.deliveries.get(channel)
     return (
         _without_delivery(evidence, channel) if delivery is None else _OF_STATE[state_of(delivery)](evidence, delivery)
     )
@@ -34,7 +35,7 @@ def state_of(delivery: Delivery) -> State:
 def refusal_of(failed: Delivery) -> str:
     """Say why a delivery failed: its provider refused it, or gave no good answer until all attempts were used up."""
     channel = Channel(failed.channel)
-    is_refused = failed.attempts < MAX_ATTEMPTS[channel]
+    is_refused = failed.attempts < OUTBOUND[channel].max_attempts
     return provider_words.in_words(failed.provider_error, channel, is_final=is_refused)
 
 
@@ -118,7 +119,7 @@ def _to_phones(push: Delivery) -> str:
 def _delivered(evidence: Evidence, delivery: Delivery) -> Fate:
     carrier = carrier_of(delivery)
     arrived = f"arrived at {clock_of(evidence).tell(carrier.updated_at)}"
-    if carrier.provider_error.startswith("Complaint"):
+    if provider_words.is_complaint(carrier.provider_error):
         arrived = f"was marked as spam at {clock_of(evidence).tell(carrier.updated_at)}"
     return Fate(Channel(delivery.channel), End.ARRIVED, f"{_went_out(evidence, delivery)} and {arrived}")
 

@@ -18,6 +18,7 @@ from preferences.decisions import Reason
 def of_delivery(evidence: Evidence, delivery: Delivery) -> Iterator[Step]:
     """Yield the steps of one delivery, in no order."""
     yield from _gathered(evidence, delivery)
+    yield from _asked_again(evidence, delivery)
     yield from _taken(delivery)
     yield from _devices(evidence, delivery)
     yield from _END[state_of(delivery)](evidence, delivery)
@@ -28,6 +29,15 @@ def _gathered(evidence: Evidence, delivery: Delivery) -> Iterator[Step]:
         sentence = f"Mail: gathered into the {digest_name(evidence, delivery)}."
         detail = f"Digest {digest.notification_id}."
         yield Step(digest.created_at, Stage.DIGEST, sentence, detail, Tone.GOOD, Channel.EMAIL)
+
+
+def _asked_again(evidence: Evidence, delivery: Delivery) -> Iterator[Step]:
+    """Say who had it sent once more after it had failed; of a digest, also who pressed at what it gathered."""
+    ids = {delivery.id, carrier_of(delivery).id}
+    for retrial in evidence.retrials:
+        if retrial.delivery_id in ids:
+            sentence = f"{_name(delivery)}: it had failed, and {retrial.by} asked to have it sent once more."
+            yield Step(retrial.at, Stage.RETRIED, sentence, retrial.words, channel=Channel(delivery.channel))
 
 
 def _taken(delivery: Delivery) -> Iterator[Step]:
@@ -73,7 +83,7 @@ def _sent(evidence: Evidence, delivery: Delivery) -> Iterator[Step]:
 def _delivered(evidence: Evidence, delivery: Delivery) -> Iterator[Step]:
     carrier = carrier_of(delivery)
     sentence, tone = "Mail: it arrived, the provider reports.", Tone.GOOD
-    if carrier.provider_error.startswith("Complaint"):
+    if provider_words.is_complaint(carrier.provider_error):
         sentence, tone = "Mail: it arrived, and was marked as spam.", Tone.BAD
     detail = carrier.provider_error if provider_words.is_feedback(carrier.provider_error) else ""
     yield Step(carrier.updated_at, Stage.FEEDBACK, sentence, detail, tone, Channel.EMAIL)

@@ -12,8 +12,7 @@ from notifications.models import Notification
 from notifications.tracing import gathering
 from notifications.tracing.evidence import Evidence
 from notifications.tracing.reason_words import WORDS, YOUR_PLACES, Will, whose_will
-from preferences.catalog import Channel, NotificationType
-from preferences.choices import Choices
+from preferences.catalog import Channel
 from preferences.decisions import Outcome, Reason
 
 
@@ -55,19 +54,21 @@ def explain(user_id: UUID, notification_id: str) -> Explanation | None:
     found = gathering.of_notification(notification_id)
     if found is None:  # it went this very moment
         return None
-    why = _why(found.type, found.addressee.choices)
     return Explanation(
         notification_id=notification_id,
         type=found.type_name,
-        sentence=f"You are among those it concerns, and “{found.label}” {why}.",
+        sentence=f"You are among those it concerns, and “{found.label}” {_why(found)}.",
         channels=[_of_channel(channel, found) for channel in Channel] if found.decision else [],
     )
 
 
-def _why(type_: NotificationType | None, chosen: Choices) -> str:
-    if type_ is None:
-        return "was on for the bell then"
-    return _BY_WHOSE_WILL[whose_will(type_, Channel.IN_APP, choices=chosen, was_on=True)]
+def _why(found: Evidence) -> str:
+    if found.type is None:
+        return _BY_WHOSE_WILL[Will.CHANGED]
+    person = found.addressee
+    chose_since = person.chose_after(found.decided_at)
+    will = whose_will(found.type, Channel.IN_APP, choices=person.choices, was_on=True, chose_since=chose_since)
+    return _BY_WHOSE_WILL[will]
 
 
 def _of_channel(channel: Channel, found: Evidence) -> ChannelExplanation:

@@ -110,6 +110,11 @@ def is_feedback(code: str) -> bool:
     return code.startswith(_FEEDBACK_KINDS)
 
 
+def is_complaint(code: str) -> bool:
+    """Whether somebody marked the mail as spam, which tells that it had arrived."""
+    return code.startswith("Complaint")
+
+
 def device_in_words(platform: Platform | None, answer: str) -> str:
     """Return what kind of device it is; of one that is gone, what its provider's answer tells of it."""
     known = platform or _OF_ONE_PLATFORM.get(answer)

@@ -158,10 +158,18 @@ WHOSE: Final[Mapping[Will, str]] = {
 }
 
 
-def whose_will(type_: NotificationType, channel: Channel, *, choices: Choices, was_on: bool) -> Will:
-    """Say why the type was on or off for this person then, from the choices of now."""
+def whose_will(
+    type_: NotificationType, channel: Channel, *, choices: Choices, was_on: bool, chose_since: bool = False
+) -> Will:
+    """Say why the type was on or off for this person then, from the choices of now.
+
+    `chose_since`: their choices have changed after that. What differs from the default was chosen all the same; what
+    equals it may have been chosen only later.
+    """
     if choices.wants(type_, channel) is not was_on:
         return Will.CHANGED
     if channel in type_.locked:
         return Will.LOCKED
-    return Will.CHOSEN if channel in choices.overrides.get(type_.name, {}) else Will.DEFAULT
+    if channel not in choices.overrides.get(type_.name, {}):
+        return Will.DEFAULT
+    return Will.DEFAULT if chose_since and was_on is type_.default(channel) else Will.CHOSEN

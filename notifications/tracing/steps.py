@@ -1,12 +1,15 @@
 """A step in the story of one event and one person."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from delivery.transports.registry import OUTBOUND
 from preferences.catalog import Channel
+
+_AT_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Stage(StrEnum):
@@ -20,6 +23,7 @@ class Stage(StrEnum):
     DISPLAYED = "displayed"
     READ = "read"
     DIGEST = "digest"  # a digest gathered it
+    RETRIED = "retried"  # support had it sent once more
     SENT = "sent"  # the provider took it
     DEVICE = "device"  # what one device's provider answered
     FEEDBACK = "feedback"  # what the provider reported later
@@ -49,5 +53,13 @@ class Step:
     channel: Channel | None = None
 
 
-#: What a step of one channel begins with.
-NAMES: Final[Mapping[Channel, str]] = {Channel.IN_APP: "Bell", Channel.EMAIL: "Mail", Channel.PUSH: "Push"}
+#: What a step of one channel begins with, and what stands above a column of it.
+NAMES: Final[Mapping[Channel, str]] = {
+    Channel.IN_APP: "Bell",
+    **{channel: outbound.noun.capitalize() for channel, outbound in OUTBOUND.items()},
+}
+
+
+def in_order(steps: Iterable[Step]) -> list[Step]:
+    """Return the steps in the order of time; last what lies ahead, or has no time on record."""
+    return sorted(steps, key=lambda step: step.at or _AT_LAST)

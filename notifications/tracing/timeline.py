@@ -8,7 +8,7 @@ from notifications.tracing import clock, rejection_words
 from notifications.tracing.evidence import Evidence
 from notifications.tracing.grounds import DIGESTS, because, cause_of, digest_name, digest_reason
 from notifications.tracing.outbound_steps import of_delivery
-from notifications.tracing.steps import NAMES, Stage, Step, Tone
+from notifications.tracing.steps import NAMES, Stage, Step, Tone, in_order
 from preferences.catalog import Channel
 from preferences.decisions import Outcome, Reason
 
@@ -22,11 +22,10 @@ _PATHS: Final[Mapping[Path, str]] = {
 def steps_of(evidence: Evidence) -> list[Step]:
     """Return what happened, in the order of time; last what lies ahead, or has no time on record."""
     steps = [*_arrival(evidence), *_decided(evidence), *_in_app(evidence)]
-    for delivery in (evidence.mail, evidence.push):
-        if delivery is not None:
-            steps += of_delivery(evidence, delivery)
+    for delivery in evidence.deliveries.values():
+        steps += of_delivery(evidence, delivery)
     steps += _address(evidence)
-    return sorted(steps, key=lambda step: (step.at is None, step.at or evidence.now))
+    return in_order(steps)
 
 
 def _arrival(evidence: Evidence) -> Iterator[Step]:
@@ -48,7 +47,7 @@ def _decided(evidence: Evidence) -> Iterator[Step]:
     if decision is None:
         return
     for channel in Channel:
-        reason = Reason(getattr(decision, channel.value))
+        reason = decision.reason(channel)
         why = because(evidence, channel, reason)
         sentence = f"{NAMES[channel]}: {_outcome(evidence, channel, reason)}, because {why}."
         detail = f"Decided: {reason.outcome}, {reason}."
@@ -61,7 +60,7 @@ def _outcome(evidence: Evidence, channel: Channel, reason: Reason) -> str:
         return "left out"
     if reason.outcome is Outcome.SEND:
         return "into the inbox" if channel is Channel.IN_APP else "to be sent at once"
-    mail = evidence.delivery(channel)
+    mail = evidence.deliveries.get(channel)
     if mail is None or digest_reason(evidence, mail) is not reason:  # they chose anew, and it moved
         return f"held for the {DIGESTS[reason]} digest"
     return f"held for the {digest_name(evidence, mail)}"

@@ -27,7 +27,7 @@ from notifications.tracing.findings import DeliveryRef, Finding, Trace
 from notifications.tracing.grounds import carrier_of
 from notifications.tracing.whereabouts import Whereabouts
 from preferences import choices
-from preferences.catalog import CATALOG, Channel
+from preferences.catalog import Channel, label_of
 
 _LONGEST_RECIPIENT: Final = 64  # characters that are kept of what is no user id
 _MALFORMED: Final = 100  # recipients of one event that are no ids, that are looked through for somebody's address
@@ -74,9 +74,8 @@ def _of_event(event: ReceivedEvent, *, user: str, after: str) -> Trace:
 
 
 def _of_all(event: ReceivedEvent, told: str) -> Trace:
-    """Answer for the event itself."""
-    label = CATALOG[event.type].label if event.type in CATALOG else event.type
-    answer = f"“{label}” ({Clock(choices.DEFAULTS.zone).tell(event.occurred_at)}) {told}"
+    """Answer for the event itself: what is `told` of it behind its name and time."""
+    answer = f"“{label_of(event.type)}” ({Clock(choices.DEFAULTS.zone).tell(event.occurred_at)}) {told}"
     return Trace(Finding.RECIPIENTS, answer, event_id=event.event_id, source=event.source, ledger_id=event.id)
 
 
@@ -143,12 +142,13 @@ def _traced(found: Evidence) -> Trace:
     """Answer for one event and one person."""
     if found.event is not None and found.event.path == Path.REPLAY:
         found = replace(found, rejected=whereabouts.find_rejected(found.event.event_id, found.event.source))
+    found = gathering.with_retrials(found)
     trace = _of(found, Finding.TRACED, answers.answer(found))
     return replace(trace, steps=timeline.steps_of(found), notes=_notes(found))
 
 
 def _of(found: Evidence, finding: Finding, answer: str) -> Trace:
-    event, carriers = found.event, [carrier_of(one) for one in (found.mail, found.push) if one is not None]
+    event = found.event
     return Trace(
         finding,
         answer,
@@ -158,7 +158,7 @@ def _of(found: Evidence, finding: Finding, answer: str) -> Trace:
         source=event.source if event else "",
         ledger_id=event.id if event else None,
         notification_id=found.notification_id,
-        deliveries=[_ref(carrier) for carrier in carriers],
+        deliveries=[_ref(carrier_of(delivery)) for delivery in found.deliveries.values()],
         rejected_id=found.rejected.id if found.rejected else None,
     )
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from notifications.models import ReceivedEvent, RejectedEvent
-from notifications.tracing import clock, ledger, queue_report, rejection_words
+from notifications.tracing import ledger, queue_report, rejection_words
 from notifications.tracing.clock import Clock
 from notifications.tracing.queue_report import QueueReport
 from preferences import choices
@@ -48,7 +48,7 @@ def look_for(event_id: str, source: str = "") -> Absence:
 
 
 def find_rejected(event_id: str, source: str = "") -> RejectedEvent | None:
-    """Return the latest rejection of an event with this id, without its body; one that was not replayed first."""
+    """Return the latest rejection of an event with this id, without its body; rather one that was not replayed."""
     rows = RejectedEvent.objects.filter(event_id=event_id).exclude(event_id="").defer("body", "body_digest")
     if source:
         rows = rows.filter(source__in=[source, ""])
@@ -93,7 +93,7 @@ def _since() -> str:
     oldest = ReceivedEvent.objects.order_by("id").values_list("received_at", flat=True).first()
     if oldest is None:
         return ""
-    return f" since {clock.show_day(oldest)}, where our record begins"
+    return f" since {Clock(choices.DEFAULTS.zone).tell_day(oldest)}, where our record begins"
 
 
 def _nameless() -> str:

@@ -19,6 +19,8 @@ from django.db import DatabaseError, InterfaceError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from preferences import people
+from preferences.models import User
 from preferences.outages import is_outage
 
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
@@ -69,6 +71,14 @@ class BatchCommand(BaseCommand):
 def name_of(error: BotoCoreError | ClientError) -> str:
     """Return SQS's own code, or botocore's word for why it was not reached."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
+
+
+def person_named(who: str) -> User:
+    """Return whom an argument names: by address, `usr_…` or UUID. Raises CommandError."""
+    person = people.find(who)
+    if person is None:
+        raise CommandError(f"Nobody is known as {who}.")
+    return person
 
 
 def positive(text: str) -> int:

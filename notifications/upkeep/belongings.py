@@ -9,11 +9,12 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 
 from delivery import suppressions
 from delivery.models import SuppressedAddress
 from notifications.models import Forecast
+from notifications.upkeep import support_log
 from notifications.upkeep.removal import Count, Deletion
 from notifications.upkeep.steps import Step
 from notifications.upkeep.traces import ERASED, Traces
@@ -34,6 +35,13 @@ def remove_rows(user_id: UUID, *, batch: int, rehearse: bool = False) -> Iterato
     for table, time in _LARGE:
         for some in removal.take_along(time, table, "user_id = %(user)s", {"user": user_id}, start=_BEGINNING):
             yield Step(table, looked_at=some.rows, changed=some.rows)
+
+
+def forget_log(person: Traces) -> Step:
+    """Forget about whom support did something, while the rows that the log speaks of still say whose they are."""
+    with transaction.atomic():
+        changed = _forget_log(person, rehearse=False)
+    return Step(LogEntry._meta.db_table, looked_at=changed, changed=changed)
 
 
 def remove_mentions(person: Traces, *, rehearse: bool = False) -> Iterator[Step]:
@@ -57,15 +65,11 @@ def _forget_address(person: Traces, rehearse: bool) -> int:
 
 def _forget_log(person: Traces, rehearse: bool) -> int:
     """Keep that support did something, and forget about whom. What a former colleague did goes with the colleague."""
-    about = LogEntry.objects.filter(
-        Q(object_id__iregex=person.pattern)
-        | Q(object_repr__iregex=person.pattern)
-        | Q(change_message__iregex=person.pattern)
-    )
     own = LogEntry.objects.filter(user_id=person.user_id)
+    others = [entries.exclude(user_id=person.user_id) for entries in support_log.about(person)]
     if rehearse:
-        return (about | own).count()
-    return _delete(own) + about.update(object_id="", object_repr=ERASED, change_message="")
+        return own.count() + sum(entries.count() for entries in others)
+    return _delete(own) + sum(entries.update(object_id="", object_repr=ERASED, change_message="") for entries in others)
 
 
 def _forget_forecasts(person: Traces, rehearse: bool) -> int:

@@ -1,16 +1,32 @@
-"""Durations as people type them behind an option."""
+"""Durations as people type them: on a page, or behind an option."""
 
 import re
 from argparse import ArgumentTypeError
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+#: Five digits: of days, as far back as any calendar of ours goes.
+_DURATION: Final = re.compile(r"([0-9]{1,5}) ?([smhd])")
+_UNITS: Final[Mapping[str, timedelta]] = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+
+
+def read(text: str) -> timedelta:
+    """Read "90s", "10m", "4 h" or "2d". Raises ValueError."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no duration such as 90s, 10m, 4h or 2d")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def duration(text: str) -> timedelta:
-    """Read "90s", "5m", "12h" or "2d". Raises ArgumentTypeError."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text, re.ASCII)
-    if match is None:
-        raise ArgumentTypeError(f"{text!r} is no duration such as 90s, 5m, 12h or 2d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    """Read it as the type of an argument. Raises ArgumentTypeError."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None

@@ -55,6 +55,7 @@ def erase(person: User, *, batch: int = BATCH) -> Iterator[Step]:
     mark = _mark()
     yield from event_bodies.clean_waiting(found)
     yield from event_bodies.clean_ledger(found)
+    yield belongings.forget_log(found)
     yield from belongings.remove_rows(person.id, batch=batch)
     yield from others_rows.unname_deliveries(found, batch=batch)
     yield from others_rows.unname_notifications(found, batch=batch)

@@ -7,15 +7,16 @@ else. Of a push token it has the last four characters: enough to know a phone by
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
-from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.utils import timezone
 
 from delivery import suppressions
 from delivery.models import SuppressedAddress
+from notifications.upkeep import support_log, traces
 from preferences import push_tokens, rollout, user_ids
 from preferences.models import Flag, User
 from preferences.push_tokens import Device
@@ -182,9 +183,17 @@ def _flags(person: User) -> list[str]:
 
 
 def _support_log(person: User) -> list[dict[str, Any]]:
-    """Return what support did with the person's page, and when."""
-    about = LogEntry.objects.filter(object_id=str(person.id)).order_by("action_time")
-    return [{"at": at, "action": action} for at, action in about.values_list("action_time", "change_message")]
+    """Return what support did about the person, to what, and when."""
+    found = support_log.about(traces.of(person))
+    entries = [entry for some in found for entry in some.select_related("content_type")]
+    return [
+        {
+            "at": entry.action_time,
+            "action": entry.get_change_message() or entry.get_action_flag_display(),
+            "subject": f"{entry.content_type.name if entry.content_type else '?'}: {entry.object_repr}",
+        }
+        for entry in sorted(entries, key=attrgetter("action_time"))
+    ]
 
 
 def _json(value: object) -> str:

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
 from celery import current_app
 from django.conf import settings
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerError
 
+from delivery.dispatch import CALL_ERRORS
 from notifications import ids
 from notifications.upkeep import key_ranges
 from notifications.upkeep.key_ranges import KeyRange
@@ -63,7 +62,7 @@ def work() -> None:
 def _call() -> None:
     try:
         current_app.send_task("notifications.prune", queue=settings.MAINTENANCE_QUEUE)
-    except (BrokerError, BotoCoreError, ClientError, OSError) as error:
+    except CALL_ERRORS as error:
         logger.warning("no worker called", extra={"error": type(error).__name__})
 
 

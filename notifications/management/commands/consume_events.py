@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from delivery import dispatch
-from notifications import intake
+from notifications.intake import intake
 from preferences import startup
 from telemetry import garbage
 

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from notifications.upkeep import erasure
-from notifications.upkeep.batch_command import BatchCommand
+from notifications.upkeep.batch_command import BatchCommand, person_named
 from notifications.upkeep.erasure import InOffice, Overtaken
 from notifications.upkeep.steps import Step
-from preferences import people, user_ids
+from preferences import user_ids
 from preferences.models import User
 
 
@@ -24,9 +24,7 @@ class Command(BatchCommand):
         parser.add_argument("--no-input", action="store_true", help="do not ask")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        person = people.find(options["who"])
-        if person is None:
-            raise CommandError("Nobody has this address or id.")
+        person = person_named(options["who"])
         try:
             if options["dry_run"]:
                 self.stdout.write("A dry run: nothing is changed. Rows that would be removed or changed:")

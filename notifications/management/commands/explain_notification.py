@@ -1,14 +1,13 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 
 from notifications.explaining import explain, forecast_report, forecasts
 from notifications.models import Forecast
-from notifications.upkeep.batch_command import BatchCommand
-from preferences import people
+from notifications.upkeep.batch_command import BatchCommand, person_named
+from notifications.upkeep.durations import duration
 from preferences.catalog import CATALOG, Channel, NotificationType
 
 
@@ -23,7 +22,7 @@ class Command(BatchCommand):
         whom.add_argument("--user", metavar="WHO", help="address, usr_… or UUID")
         whom.add_argument("--everybody", action="store_true", help="count all people; run it again to go on")
         parser.add_argument("--actor", metavar="WHO", help="who did it (default: somebody else)")
-        parser.add_argument("--age", metavar="AGE", help="how long ago: 90s, 10m, 4h, 2d (default: just now)")
+        parser.add_argument("--age", type=duration, metavar="4h", help="how long ago (default: just now)")
         parser.add_argument(
             "--default",
             action="append",
@@ -37,7 +36,7 @@ class Command(BatchCommand):
         type_, defaults = CATALOG[options["type"]], dict(map(_read_default, options["defaults"]))
         if options["user"]:
             self._explain(explain.with_defaults(type_, defaults), options)
-        elif options["actor"] or options["age"]:
+        elif options["actor"] or options["age"] is not None:
             raise CommandError("--actor and --age go with --user: everybody is asked about an event of now.")
         elif options["dry_run"]:
             self._say_what_would_be_counted(type_, defaults)
@@ -45,8 +44,9 @@ class Command(BatchCommand):
             self._count(type_, defaults, batch_size=options["batch_size"])
 
     def _explain(self, type_: NotificationType, options: Mapping[str, Any]) -> None:
-        actor_id = _find(options["actor"]) if options["actor"] else None
-        prospect = explain.explain(type_, _find(options["user"]), actor_id=actor_id, age=_read_age(options["age"]))
+        actor_id = person_named(options["actor"]).id if options["actor"] else None
+        age = options["age"] or timedelta()
+        prospect = explain.explain(type_, person_named(options["user"]).id, actor_id=actor_id, age=age)
         self.stdout.write(prospect.sentence)
         if prospect.caveat:
             self.stdout.write(prospect.caveat)
@@ -75,20 +75,6 @@ class Command(BatchCommand):
         self.stdout.write(f"\n{'':<31} {'now':>11} {'then':>11} {'change':>11}")
         for row in forecast_report.rows(forecast):
             self.stdout.write(f"{row.place:<8} {row.words:<22} {row.now:>11,} {row.then:>11,} {row.difference:>+11,}")
-
-
-def _find(text: str) -> UUID:
-    person = people.find(text)
-    if person is None:
-        raise CommandError(f"Nobody is known as {text}.")
-    return person.id
-
-
-def _read_age(text: str | None) -> timedelta:
-    try:
-        return explain.parse_age(text) if text else timedelta()
-    except ValueError as error:
-        raise CommandError(f"{error}.") from error
 
 
 def _read_default(text: str) -> tuple[Channel, bool]:

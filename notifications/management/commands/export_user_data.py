@@ -8,8 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from notifications.upkeep import export
-from notifications.upkeep.batch_command import BatchCommand
-from preferences import people
+from notifications.upkeep.batch_command import BatchCommand, person_named
 from preferences.models import User
 
 
@@ -25,9 +24,7 @@ class Command(BatchCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        person = people.find(options["who"])
-        if person is None:
-            raise CommandError("Nobody has this address or id.")
+        person = person_named(options["who"])
         if options["dry_run"]:
             self.report(export.count(person))
         elif options["output"] is None:

@@ -9,11 +9,9 @@ from delivery import retries
 from delivery.models import Delivery
 from delivery.retries import Retried
 from delivery.transports.registry import OUTBOUND
-from notifications.upkeep.batch_command import BatchCommand
+from notifications.upkeep.batch_command import BatchCommand, person_named
 from notifications.upkeep.durations import duration
-from preferences import people
 from preferences.catalog import Channel
-from preferences.models import User
 
 
 class Command(BatchCommand):
@@ -46,7 +44,7 @@ class Command(BatchCommand):
         since: timedelta | None = options["since"]
         earliest = timezone.now() - since if since else None
         failed = retries.find(channel=options["channel"], since=earliest, error=options["error"])
-        return failed.filter(user=_person(options["user"])) if options["user"] else failed
+        return failed.filter(user=person_named(options["user"])) if options["user"] else failed
 
     def _of_ids(self, options: dict[str, Any]) -> QuerySet[Delivery]:
         if any(options[name] for name in ("channel", "since", "error", "user")):
@@ -56,10 +54,3 @@ class Command(BatchCommand):
         if missing := wanted - set(chosen.values_list("id", flat=True)):
             raise CommandError(f"No delivery has the number {', '.join(map(str, sorted(missing)))}.")
         return chosen
-
-
-def _person(who: str) -> User:
-    found = people.find(who)
-    if found is None:
-        raise CommandError(f"Nobody is known as {who}.")
-    return found

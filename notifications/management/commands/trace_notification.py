@@ -1,9 +1,8 @@
-from datetime import UTC
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from notifications.tracing import trace
+from notifications.tracing import clock, trace
 from notifications.tracing.event_recipients import RecipientPage
 from notifications.tracing.steps import Step
 
@@ -31,10 +30,7 @@ class Command(BaseCommand):
             self._write_recipients(found.recipients)
 
     def _write_step(self, step: Step) -> None:
-        at = ""
-        if step.at is not None:
-            utc = step.at.astimezone(UTC)
-            at = f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d} UTC"
+        at = clock.to_the_millisecond(step.at) if step.at else ""
         self.stdout.write(f"{at:<27}  {step.stage:<9}  {step.sentence}")
 
     def _write_recipients(self, page: RecipientPage) -> None:

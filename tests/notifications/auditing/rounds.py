@@ -2,19 +2,24 @@
 
 import itertools
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
+
+from delivery.models import Delivery
 from notifications import pipeline
 from notifications.auditing import audit
-from notifications.auditing.findings import Report
+from notifications.auditing.findings import Damage, Report
 from notifications.auditing.window import open_window
-from notifications.models import Path, ReceivedEvent
+from notifications.models import Decision, Notification, Path, ReceivedEvent
+from preferences.catalog import Channel
 from preferences.models import User
 from tests.cloudevents import event_for, message
 
 LONG_AGO = timedelta(hours=1)
 PHONE = [{"platform": "ios", "token": "t", "device_id": "d"}]
 _numbers = itertools.count(1)
+Row = TypeVar("Row", bound=Model)
 
 
 def process(*recipients: User, **changes: Any) -> ReceivedEvent:
@@ -31,3 +36,39 @@ def audited(*, repair: bool = False, step: int = audit.STEP, **bounds: timedelta
         for progress in stage.steps:
             report.take(progress.account)
     return report
+
+
+def id_of(event: ReceivedEvent, user: User) -> str:
+    """The id of the notification that it stored."""
+    return Notification.objects.get(event=event, user=user).id
+
+
+def deliveries_of(event: ReceivedEvent, user: User, channel: Channel) -> QuerySet[Delivery]:
+    """The one that there is, or will be again."""
+    return Delivery.objects.filter(notification_id=id_of(event, user), channel=channel)
+
+
+def everything() -> list[Any]:
+    """All rows, without the times at which an audit may look at them."""
+    return [list(model.objects.order_by("pk").values()) for model in (ReceivedEvent, Decision, Notification, Delivery)]
+
+
+def assert_repaired(found: dict[Damage, int]) -> None:
+    """What is found is just that; a repair leaves nothing of it, and a second one changes nothing more."""
+    assert dict(audited().found) == found
+    repair = audited(repair=True)
+    assert dict(repair.found) == found
+    assert not repair.left.total()
+    assert not audited().found
+    after = everything()
+    assert not audited(repair=True).found
+    assert everything() == after
+
+
+def doubled(query: QuerySet[Row], **changes: Any) -> Row:
+    """Store a copy of the row under a foreign id."""
+    row = query.get()
+    for name, value in {"pk": None, **changes}.items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
+    return row

@@ -9,7 +9,7 @@ from django.db import DataError, OperationalError, connection
 from delivery.models import Delivery
 from delivery.transports import bell
 from notifications import inbox, pipeline
-from notifications.backfilling import batches as backfills
+from notifications.backfilling import batches
 from notifications.backfilling import files as backfill_files
 from notifications.backfilling import notifications as notification_backfill
 from notifications.backfilling import rows as backfill_rows
@@ -33,7 +33,7 @@ class Loaded:
         self.problems = []
         file = backfill_files.examine(write_lines(path / "history.jsonl", lines))
         self.run = backfill_runs.find(Backfill.Kind.NOTIFICATIONS, digest=file.digest, name="history.jsonl")
-        steps = backfills.load(
+        steps = batches.load(
             file, NotificationLoader(), self.run, batch_size=batch_size, hear=lambda new: self.problems.extend(new)
         )
         self.steps = [step.lines for step in steps]
@@ -53,8 +53,8 @@ def load(tmp_path):
 def rehearse(tmp_path):
     def rehearsed(*lines):
         file = backfill_files.examine(write_lines(tmp_path / "history.jsonl", lines))
-        steps = backfills.rehearse(file, NotificationLoader(), batch_size=3)
-        return sum((step.tally for step in steps), backfills.Tally())
+        steps = batches.rehearse(file, NotificationLoader(), batch_size=3)
+        return sum((step.tally for step in steps), batches.Tally())
 
     return rehearsed
 
@@ -223,7 +223,7 @@ def test_a_batch_ends_when_it_has_rows_enough(load, alice, bob, charlie):
 
 
 def test_a_batch_ends_when_it_has_bytes_enough(load, alice, monkeypatch):
-    monkeypatch.setattr(backfills, "_MOST_BYTES", 10)
+    monkeypatch.setattr(batches, "_MOST_BYTES", 10)
     assert load(past_event(1, alice), past_event(2, alice), batch_size=100).steps == [1, 1]
 
 

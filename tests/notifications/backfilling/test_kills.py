@@ -6,11 +6,9 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import orjson
 import pytest
-from django.db import connection
 from django.db.models import Count
 
 from delivery.models import Delivery
@@ -19,7 +17,7 @@ from devstack.waiting import wait_until
 from notifications import ids
 from notifications.models import Backfill, Decision, Notification, ReceivedEvent
 from preferences.models import User
-from tests.conftest import ROOT
+from tests.conftest import ROOT, url_of_test_database
 from tests.notifications.backfilling.lines import Ran
 
 LINES, PEOPLE = 200_000, 20
@@ -55,10 +53,10 @@ def start() -> Iterator[Callable[[Path, Path], Child]]:
 
 
 def started_on(path: Path, log: Path) -> Child:
-    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    environment = {**os.environ, "DATABASE_URL": url_of_test_database()}
     command = [sys.executable, "manage.py", "backfill_notifications", str(path), "--at-full-speed"]
     with log.open("ab") as output:
-        return spawn(command, environment={**os.environ, "DATABASE_URL": url}, output=output, directory=ROOT)
+        return spawn(command, environment=environment, output=output, directory=ROOT)
 
 
 def kill_at(line: int, child: Child) -> None:

@@ -119,29 +119,8 @@ def test_the_switch_is_mentioned_while_it_holds_everything_back(alice):
 
 
 def test_explaining_only_reads_and_asks_little(alice):
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as asked:
         explain.explain(ASSIGNED, alice.id, actor_id=uuid4())
     statements = [query["sql"].split()[0] for query in asked]
     assert set(statements) == {"SELECT"}
     assert len(statements) <= 6
-
-
-@pytest.mark.parametrize(
-    ("text", "age"),
-    [
-        ("90s", timedelta(seconds=90)),
-        ("10m", timedelta(minutes=10)),
-        (" 4 h ", timedelta(hours=4)),
-        ("2d", timedelta(days=2)),
-    ],
-)
-def test_an_age_is_a_number_and_a_unit(text, age):
-    assert explain.parse_age(text) == age
-
-
-@pytest.mark.parametrize("text", ["", "10", "m", "-1m", "10y", "10m5s", "99999d", "1.5h"])
-def test_anything_else_is_no_age(text):
-    with pytest.raises(ValueError, match="is no age such as"):
-        explain.parse_age(text)

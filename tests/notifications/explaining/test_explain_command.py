@@ -1,18 +1,16 @@
 import os
 import signal
 import sys
-from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from devstack.child import spawn
 from devstack.waiting import wait_until
 from notifications.explaining import forecasts
 from notifications.models import Forecast
 from preferences.models import User
-from tests.conftest import ROOT
+from tests.conftest import ROOT, url_of_test_database
 from tests.notifications.crowds import begin, ten_people
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +29,8 @@ def test_the_command_explains_one_person(alice, capsys):
 
 
 def test_the_command_takes_actor_age_and_defaults(alice, capsys):
-    call_command("explain_notification", "comment_added", user=f"usr_{alice.id.hex}", age="5h", defaults=["email=on"])
+    question = ["comment_added", "--user", f"usr_{alice.id.hex}", "--age", "5h", "--default", "email=on"]
+    call_command("explain_notification", *question)
     assert "5 hours after it happened is too late for mail" in capsys.readouterr().out
     call_command("explain_notification", "comment_added", user=str(alice.id), actor="alice@example.com")
     assert "they did it themselves" in capsys.readouterr().out
@@ -61,7 +60,7 @@ def test_a_dry_run_says_where_it_would_go_on(population, capsys):
     [
         ({"user": "who@example.com"}, "Nobody is known as"),
         ({"user": "alice@example.com", "actor": "who@example.com"}, "Nobody is known as"),
-        ({"user": "alice@example.com", "age": "long"}, "is no age"),
+        ({"user": "alice@example.com", "age": "long"}, "is no duration"),
         ({"user": "alice@example.com", "defaults": ["mail=on"]}, "is no default"),
         ({"user": "alice@example.com", "defaults": ["email=maybe"]}, "is no default"),
         ({"everybody": True, "age": "5m"}, "go with --user"),
@@ -91,10 +90,10 @@ def _flags(options: dict) -> list[str]:
 @pytest.mark.django_db(transaction=True)
 def test_a_count_that_is_killed_twice_ends_exact(flag_on, tmp_path):
     User.objects.bulk_create(User(name=f"Person {n}", email=f"person{n}@example.com") for n in range(3_000))
-    log = tmp_path / "count.log"
+    log, environment = tmp_path / "count.log", {**os.environ, "DATABASE_URL": url_of_test_database()}
     for users in (30, 60):
         with log.open("ab") as output:
-            child = spawn(_COMMAND, environment=_on_test_database(), output=output, directory=ROOT)
+            child = spawn(_COMMAND, environment=environment, output=output, directory=ROOT)
         assert wait_until(lambda users=users: Forecast.objects.filter(users__gte=users).exists(), seconds=30), (
             log.read_text()
         )
@@ -111,8 +110,3 @@ _COMMAND = [
     sys.executable, "manage.py", "explain_notification", "comment_added",
     "--everybody", "--default", "email=on", "--batch-size", "3",
 ]  # fmt: skip
-
-
-def _on_test_database() -> dict[str, str]:
-    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    return {**os.environ, "DATABASE_URL": url.geturl()}

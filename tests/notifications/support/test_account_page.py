@@ -9,8 +9,6 @@ from django.utils import timezone
 
 from delivery import suppressions
 from delivery.models import Delivery, State, SuppressedAddress
-from notifications import pipeline
-from notifications.models import Path
 from notifications.support import account_page, leafing
 from preferences import people, push_tokens, rollout, user_ids
 from preferences.catalog import Channel
@@ -19,8 +17,8 @@ from preferences.digest_periods import DigestFrequency
 from preferences.models import Flag, User
 from preferences.push_tokens import Platform
 from preferences.rollout import Rollout
-from tests.cloudevents import event_for, message
 from tests.delivery.rows import delivery
+from tests.notifications.published import publish
 from tests.notifications.rows import stored
 from tests.staff import browse_as, supporter
 
@@ -33,10 +31,6 @@ QUERIES = 12
 @pytest.fixture
 def support() -> Client:
     return browse_as(supporter())
-
-
-def publish(*recipients: User, **changes) -> None:
-    pipeline.process([message(event_for(*recipients, **changes))], path=Path.SQS)
 
 
 def person_page(client: Client, user: User, query: str = "") -> str:
@@ -171,6 +165,11 @@ def test_an_event_shows_with_its_outcome_on_each_channel_and_the_way_to_its_trac
     assert "Task assigned to you 8f1c&amp;2d from /services/tasks at once at once no: no phone registered" in text_of(
         page
     )
+
+
+def test_where_no_event_is_listed_the_page_says_how_far_the_ledger_goes_back(support, alice, settings):
+    settings.LEDGER_RETENTION = timedelta(days=7)
+    assert "None in the ledger, which goes back 7 days." in person_page(support, alice)
 
 
 def test_a_notification_shows_with_its_title_and_whether_it_was_read(support, alice):

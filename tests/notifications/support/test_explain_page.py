@@ -4,7 +4,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from celery import current_app
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +13,7 @@ from notifications.explaining import forecasts
 from notifications.models import Decision, Forecast, Notification
 from preferences.catalog import Channel
 from preferences.models import User
+from tests.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 12
@@ -22,19 +22,13 @@ MOST_QUERIES = 12
 @pytest.fixture
 def agent() -> User:
     """Somebody of support who may look and ask."""
-    return staff("support@example.com", "view_forecast", "add_forecast")
+    return staff_with("view_forecast", "add_forecast")
 
 
 @pytest.fixture
 def support(client: Client, agent) -> Client:
     client.force_login(agent)
     return client
-
-
-def staff(email: str, *permissions: str) -> User:
-    user = User.objects.create_user(email, name="Support", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    return user
 
 
 def text(response) -> str:
@@ -150,14 +144,14 @@ def test_a_count_that_never_was_is_not_found(support, forecast_id):
 
 
 def test_who_may_only_look_cannot_begin_a_count(client):
-    client.force_login(staff("looker@example.com", "view_forecast"))
+    client.force_login(staff_with("view_forecast"))
     assert 'method="post" action="/admin/explain"' not in text(client.get(reverse("admin:explain")))
     assert ask(client, email="on").status_code == 403
     assert not Forecast.objects.exists()
 
 
 def test_staff_without_the_permission_see_nothing(client):
-    client.force_login(staff("other@example.com"))
+    client.force_login(staff_with())
     assert client.get(reverse("admin:explain")).status_code == 403
 
 

@@ -7,7 +7,6 @@ from concurrent.futures import wait
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -24,8 +23,9 @@ from notifications.models import Backfill, Forecast, Path, RejectedEvent, Reject
 from notifications.support import operations, queue_depths
 from notifications.support.backlog import ByHttp
 from preferences import rollout
-from preferences.models import Flag, User
+from preferences.models import Flag
 from tests.delivery.rows import delivery
+from tests.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 12
@@ -41,9 +41,7 @@ def _queues_of_this_test(queue: EventQueue, settings: Settings) -> None:
 @pytest.fixture
 def support(client: Client, db: None) -> Client:
     """Somebody of support, as far as this page goes."""
-    agent = User.objects.create_user("support@example.com", name="Support", is_staff=True)
-    agent.user_permissions.add(Permission.objects.get(codename="view_account"))
-    client.force_login(agent)
+    client.force_login(staff_with("view_account"))
     return client
 
 
@@ -221,9 +219,7 @@ def test_the_page_tells_of_everything_and_asks_a_dozen_queries_at_most(support, 
     reject(Rejection.UNKNOWN_TYPE)
     Backfill.objects.create(kind="notifications", file_name="f", file_digest=b"", lines=120_000)
     Forecast.objects.create(type="mentioned", defaults={}, users=31_204, total=200_000)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         page = show(support)
     assert len(queries) <= MOST_QUERIES
     for told in ("MessageRejected", "unknown_type", "120,000 lines", "31,204 of about 200,000", "on for everyone"):
@@ -243,9 +239,8 @@ def test_the_page_comes_anew_every_ten_seconds_and_is_never_kept(support):
     assert "no-store" in response["Cache-Control"]
 
 
-def test_who_may_not_see_people_may_not_see_operations(client, alice):
-    User.objects.filter(id=alice.id).update(is_staff=True)
-    client.force_login(User.objects.get(id=alice.id))
+def test_who_may_not_see_people_may_not_see_operations(client, db):
+    client.force_login(staff_with())
     assert client.get(reverse("admin:operations")).status_code == 403
 
 

@@ -8,8 +8,8 @@ from notifications.event_queue import Depth
 from notifications.lag import Lag
 from notifications.support import operations_cards
 from notifications.support.backlog import LONGEST, ByHttp, Waiting
+from notifications.support.cards import Card, Look
 from notifications.support.operations import Controls, Snapshot
-from notifications.support.operations_cards import Card, Look
 
 NOW = datetime(2026, 3, 4, 14, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -136,7 +136,31 @@ def test_mails_that_are_due_tell_when_they_will_be_gone(count: int, due: timedel
 def test_what_the_switch_holds_is_not_said_to_go_out():
     waiting, rates = [Waiting(State.PENDING, "email", 6_000, NOW - MINUTE)], {"email": 50.0}
     (fact,) = card("Deliveries to be sent", waiting=waiting, sends_per_second=rates, controls=killed()).facts
-    assert "a second" not in fact.note
+    assert (fact.note, fact.look) == ("the oldest has been due for 60 seconds; held by the switch", Look.WARN)
+
+
+@pytest.mark.parametrize("away", [-MINUTE, MINUTE])  # what was tried is due again with the next probe
+@pytest.mark.parametrize(
+    ("closed", "ends"),
+    [
+        (["email"], "; waits for the provider"),
+        (["push:ios", "push:android"], "; waits for the provider"),
+        (["push:ios"], "; waits for the provider of Push, iOS"),
+    ],
+)
+def test_behind_a_closed_lane_nothing_is_said_to_go_out(closed: list[str], ends: str, away: timedelta):
+    names, channel = ("email", "push:ios", "push:android"), closed[0].partition(":")[0]
+    lanes = [Lane(name, "outage" if name in closed else "", MINUTE, None) for name in names]
+    waiting, rates = [Waiting(State.PENDING, channel, 122, NOW + away)], {"email": 0.7, "push": 0.7}
+    (fact,) = card("Deliveries to be sent", waiting=waiting, sends_per_second=rates, lanes=lanes).facts
+    assert fact.note.endswith(ends)
+    assert fact.look is Look.WARN
+
+
+def test_the_lane_of_another_channel_holds_nothing_up():
+    waiting, lanes = [Waiting(State.PENDING, "email", 60, NOW)], [Lane("push:ios", "outage", MINUTE, None)]
+    (fact,) = card("Deliveries to be sent", waiting=waiting, sends_per_second={"email": 1.0}, lanes=lanes).facts
+    assert fact.note.endswith("gone in 60 seconds")
 
 
 def test_of_a_list_that_is_cut_short_no_number_is_said_to_be_all():

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -17,7 +16,7 @@ from notifications.models import Decision, Notification, ReceivedEvent
 from notifications.support import preview_page, push_preview, samples
 from notifications.support.samples import Sample
 from preferences.catalog import CATALOG, TYPES, NotificationType
-from preferences.models import User
+from tests.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 
@@ -29,9 +28,7 @@ DARK, NEVER = "@media all {", "@media not all {"
 
 @pytest.fixture
 def support(client: Client, db: None) -> Client:
-    agent = User.objects.create_user("support@example.com", name="Support", is_staff=True)
-    agent.user_permissions.add(Permission.objects.get(codename="view_account"))
-    client.force_login(agent)
+    client.force_login(staff_with("view_account"))
     return client
 
 
@@ -100,9 +97,8 @@ def test_looking_stores_nothing_and_asks_only_who_looks(support):
     assert len(queries) <= 8  # session, person and rights, twice
 
 
-def test_who_may_not_see_people_may_not_see_templates(client, alice):
-    User.objects.filter(id=alice.id).update(is_staff=True)
-    client.force_login(User.objects.get(id=alice.id))
+def test_who_may_not_see_people_may_not_see_templates(client, db):
+    client.force_login(staff_with())
     assert client.get(reverse("admin:preview")).status_code == 403
     assert mail(client).status_code == 403
 
@@ -174,7 +170,8 @@ def test_the_long_sample_is_as_long_as_texts_can_be_and_turns_direction():
 
 
 def test_the_long_digest_has_to_leave_some_out(support):
-    assert "and 4 more updates" in re.sub("<[^>]+>", "", mail(support, "digest", sample="long").content.decode())
+    text = re.sub("<[^>]+>", "", mail(support, "digest", sample="long").content.decode())
+    assert re.search(r"and \d+ more updates", text)
 
 
 def test_the_page_and_the_digest_go_by_the_catalogue(support, new_type):

@@ -7,7 +7,7 @@ from delivery.models import State
 from notifications.event_queue import Depth
 from notifications.support import switch_cards
 from notifications.support.backlog import LONGEST, ByHttp, Waiting
-from notifications.support.operations_cards import Card, Fact, Look
+from notifications.support.cards import Card, Fact, Look
 from notifications.support.switch_report import Ages, Report
 from preferences.catalog import Channel
 

@@ -17,7 +17,6 @@ from devstack.ports import free_port
 from notifications.event_queue import RETENTION, Depth, EventQueue
 from notifications.models import WaitingEvent
 from notifications.support import switch_report
-from notifications.support.backlog import ByHttp
 from notifications.support.switch_report import Ages
 from preferences import rollout
 from preferences.catalog import Channel
@@ -89,6 +88,12 @@ def test_what_waits_is_counted_on_both_ways_with_when_sqs_drops_it(queue, settin
     report = switch_report.take()
     assert (report.queue, report.by_http.count, report.messages) == (Depth(3, 0), 1, 4)
     assert report.first_expiry == report.taken_at + RETENTION
+
+
+def test_past_sqs_alone_is_counted_when_nothing_else_is_known(no_sqs):
+    WaitingEvent.objects.create(body="{}")
+    report = switch_report.take()
+    assert (report.messages, report.by_http.count) == (None, 1)
 
 
 def test_a_queue_that_keeps_messages_for_less_is_believed(queue):
@@ -247,11 +252,3 @@ def test_a_post_of_another_site_is_refused(flag_on):
     strict.force_login(superuser())
     assert turn(strict, "on").status_code == 403
     assert not switch().active
-
-
-def test_past_sqs_alone_is_counted_when_nothing_else_is_known(no_sqs):
-    WaitingEvent.objects.create(body="{}")
-    report = switch_report.take()
-    assert report.messages is None
-    assert isinstance(report.by_http, ByHttp)
-    assert report.by_http.count == 1

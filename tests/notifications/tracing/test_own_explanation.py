@@ -34,11 +34,20 @@ def test_the_api_says_why_in_a_sentence_and_as_data(alice, notification):
     assert answer["channels"][2]["sentence"] == "No phone of yours was registered."
 
 
+BELL = {wanted: Choices(overrides={"task_assigned": {Channel.IN_APP: wanted}}) for wanted in (True, False)}
+
+
+def test_a_choice_of_ones_own_is_named(alice, request):
+    people.store_choices(alice.id, BELL[True])
+    notification = request.getfixturevalue("notification")
+    assert own_explanation.explain(alice.id, notification.id).sentence.endswith("is on for the bell, as you chose.")
+
+
 @pytest.mark.parametrize(
-    ("wanted", "words"), [(True, "is on for the bell, as you chose."), (False, "was on for the bell then.")]
+    ("wanted", "words"), [(True, "is on for the bell unless you turn it off."), (False, "was on for the bell then.")]
 )
-def test_a_choice_of_ones_own_is_named_and_one_that_changed_is_not(alice, notification, wanted, words):
-    people.store_choices(alice.id, Choices(overrides={"task_assigned": {Channel.IN_APP: wanted}}))
+def test_a_choice_that_was_made_later_is_not_told_as_the_reason(alice, notification, wanted, words):
+    people.store_choices(alice.id, BELL[wanted])
     assert own_explanation.explain(alice.id, notification.id).sentence.endswith(words)
 
 

@@ -3,19 +3,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from delivery import attempts, suppressions
+from delivery import attempts, retry_log, suppressions
 from delivery.errors import TransientFailure
 from delivery.models import Delivery, State, SuppressedAddress
 from delivery.transports.contract import Result
 from delivery.transports.push import PushTransport
-from notifications import displays, inbox, pipeline
-from notifications.models import (
-    Backfill,
-    Decision,
-    Notification,
-    Path,
-    ReceivedEvent,
-)
+from notifications import marking
+from notifications.models import Backfill, Decision, Notification, ReceivedEvent
+from notifications.sockets import displays
 from notifications.tracing import trace
 from notifications.tracing.findings import Finding
 from notifications.tracing.steps import Stage, Tone
@@ -24,17 +19,11 @@ from preferences.catalog import Channel
 from preferences.choices import Choices
 from preferences.models import User
 from preferences.push_tokens import Platform
-from tests.cloudevents import event_for, message
 from tests.delivery.rows import delivery as row_of
+from tests.notifications.published import EVENT, publish
 from tests.notifications.rows import stored
 
 pytestmark = pytest.mark.django_db
-
-EVENT = "8f1c2d"
-
-
-def publish(*users, **changes) -> None:
-    pipeline.process([message(event_for(*users, **{"id": EVENT, **changes}))], path=Path.SQS)
 
 
 def stages(found) -> list[Stage]:
@@ -52,7 +41,7 @@ def test_the_steps_go_from_publish_to_read_in_the_order_of_time(alice):
     publish(alice)
     row = Notification.objects.get()
     displays.record({(alice.id, row.id): timezone.now()})
-    inbox.mark_read(alice.id, row.id)
+    marking.mark_read(alice.id, row.id)
     found = trace.find(EVENT, user="alice@example.com")
     assert stages(found) == [
         *(Stage.PUBLISHED, Stage.RECEIVED, Stage.DECIDED, Stage.DECIDED, Stage.DECIDED),
@@ -127,6 +116,23 @@ def test_what_failed_for_want_of_an_answer_is_not_called_refused(alice):
     )
 
 
+def test_a_retry_is_told_with_who_asked_for_it_and_how_it_had_failed(alice, bob):
+    publish(alice)
+    Delivery.objects.update(state=State.FAILED, provider_error="MessageRejected", attempts=8)
+    retry_log.record(bob.id, Delivery.objects.all())
+    Delivery.objects.update(state=State.SENT, sent_at=timezone.now(), provider_error="", attempts=1)
+    retried, sent = trace.find(EVENT).steps[-2:]
+    assert (retried.stage, sent.stage) == (Stage.RETRIED, Stage.SENT)
+    assert retried.sentence == "Mail: it had failed, and Bob Okafor asked to have it sent once more."
+    assert "with MessageRejected, attempt 8." in retried.detail
+
+
+def test_what_somebody_elses_mail_needed_is_not_told(alice, bob):
+    publish(alice)
+    retry_log.record(bob.id, [row_of(bob, state=State.FAILED)])
+    assert not sentences(trace.find(EVENT), Stage.RETRIED)
+
+
 def test_a_refusal_that_a_later_attempt_overcame_is_no_word_on_the_arrival(alice):
     publish(alice)
     Delivery.objects.update(state=State.DELIVERED, provider_error="ServiceUnavailable")
@@ -191,6 +197,21 @@ def test_the_id_of_what_only_went_out_by_mail_leads_to_its_event(alice):
     found = trace.find(Delivery.objects.get().notification_id)
     assert (found.event_id, found.addressee.user_id) == (EVENT, alice.id)
     assert "it is not in the bell, because “Task assigned to you” was off for the bell, as they chose;" in found.answer
+
+
+def test_what_somebody_chose_later_was_by_default_before(alice):
+    publish(alice)
+    people.store_choices(alice.id, Choices(overrides={"task_assigned": {Channel.IN_APP: True}}))
+    [decided] = [step for step in trace.find(EVENT).steps if step.sentence.startswith("Bell: into the inbox")]
+    assert decided.sentence.endswith("“Task assigned to you” was on for the bell by default.")
+
+
+def test_what_differs_from_the_default_was_chosen_whenever_the_choices_changed_last(alice):
+    chosen = {"task_assigned": {Channel.IN_APP: False}}
+    people.store_choices(alice.id, Choices(overrides=chosen))
+    publish(alice)
+    people.store_choices(alice.id, Choices(overrides=chosen, timezone="Asia/Tokyo"))
+    assert "“Task assigned to you” was off for the bell, as they chose" in trace.find(EVENT).answer
 
 
 def test_a_notification_outlives_its_event_and_says_so(alice):

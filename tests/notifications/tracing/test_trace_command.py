@@ -1,18 +1,11 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from notifications import pipeline
-from notifications.models import Notification, Path
+from notifications.models import Notification
 from preferences.models import User
-from tests.cloudevents import event_for, message
+from tests.notifications.published import EVENT, publish
 
 pytestmark = pytest.mark.django_db
-
-EVENT = "8f1c2d"
-
-
-def publish(*users) -> None:
-    pipeline.process([message(event_for(*users, id=EVENT))], path=Path.SQS)
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from waffle.models import Switch
 
 from delivery import attempts, digests, suppressions
 from delivery.models import Delivery, State, SuppressedAddress
-from delivery.transports.registry import TRANSPORTS
-from notifications import displays, inbox, pipeline, rejections
-from notifications.models import Notification, Path, ReceivedEvent, RejectedEvent
+from delivery.transports.registry import OUTBOUND
+from notifications import marking, rejections
+from notifications.models import Notification, ReceivedEvent, RejectedEvent
+from notifications.sockets import displays
 from notifications.tracing import trace
 from notifications.tracing.clock import Clock
 from preferences import catalog, people, push_tokens, rollout
@@ -23,11 +24,10 @@ from preferences.choices import Choices
 from preferences.digest_periods import DigestFrequency
 from preferences.models import Flag, User
 from preferences.push_tokens import Platform
-from tests.cloudevents import event_for, message
+from tests.notifications.published import EVENT, publish
 
 pytestmark = pytest.mark.django_db
 
-EVENT = "8f1c2d"
 TOKEN = f"{7:064x}"
 Ask = Callable[..., str]
 
@@ -47,10 +47,6 @@ def ask(client: Client) -> Ask:
     return answer
 
 
-def publish(*users: User, **changes) -> None:
-    pipeline.process([message(event_for(*users, id=EVENT, **changes))], path=Path.SQS)
-
-
 def choose(user: User, **chosen) -> None:
     people.store_choices(user.id, Choices(**chosen))
 
@@ -58,7 +54,7 @@ def choose(user: User, **chosen) -> None:
 def send(channel: Channel) -> Delivery:
     """Have a worker try what is due, and return the one delivery of the channel."""
     due = Delivery.objects.filter(channel=channel, state=State.PENDING)
-    attempts.attempt(channel, list(due.values_list("id", flat=True)), TRANSPORTS[channel])
+    attempts.attempt(channel, list(due.values_list("id", flat=True)), OUTBOUND[channel].transport)
     return Delivery.objects.filter(channel=channel).latest("id")
 
 
@@ -191,7 +187,7 @@ def test_queued(ask, alice, bob, queue):
 def test_already_read(ask, alice):
     publish(alice)
     row = Notification.objects.get()
-    inbox.mark_read(alice.id, row.id)
+    marking.mark_read(alice.id, row.id)
     row.refresh_from_db()
     assert ask(alice) == (
         f"Alice Moreau got “Task assigned to you” ({when()}): "
@@ -205,7 +201,7 @@ def test_read_between_two_attempts(ask, alice):
     publish(alice)
     row = Notification.objects.get()
     Delivery.objects.update(state=State.SENDING)  # a worker has it in hand
-    inbox.mark_read(alice.id, row.id)
+    marking.mark_read(alice.id, row.id)
     Delivery.objects.update(state=State.PENDING, attempts=1, due_at=timezone.now() + timedelta(minutes=3))
     row.refresh_from_db()
     assert ask(alice) == (

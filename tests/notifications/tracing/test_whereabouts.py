@@ -1,27 +1,16 @@
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 
 from notifications import pipeline
-from notifications.models import (
-    Path,
-    ReceivedEvent,
-    RejectedEvent,
-    Rejection,
-    WaitingEvent,
-)
+from notifications.models import Path, ReceivedEvent, RejectedEvent, Rejection, WaitingEvent
 from notifications.tracing import rejection_words, trace
 from notifications.tracing.clock import Clock
 from notifications.tracing.findings import Finding
-from tests.cloudevents import event_for, message
+from tests.cloudevents import message
+from tests.notifications.published import EVENT, publish
 
 pytestmark = pytest.mark.django_db
-
-EVENT = "8f1c2d"
-
-
-def publish(*users, **changes) -> None:
-    pipeline.process([message(event_for(*users, **{"id": EVENT, **changes}))], path=Path.SQS)
 
 
 def test_dead_letters_are_counted(queue):
@@ -78,6 +67,13 @@ def test_the_record_says_since_when_it_is_kept(alice, queue):
     publish(alice)
     at = ReceivedEvent.objects.get().received_at
     assert f"has never arrived since {at.day} {at:%B %Y}, where our record begins" in trace.find("other").answer
+
+
+def test_the_day_on_which_the_record_begins_is_that_of_the_zone_in_which_times_are_told(alice, queue, settings):
+    settings.DEFAULT_TIMEZONE = "Asia/Kathmandu"
+    publish(alice)
+    ReceivedEvent.objects.update(received_at=datetime(2026, 3, 4, 18, 30, tzinfo=UTC))
+    assert "since 5 March 2026, where our record begins" in trace.find("other").answer
 
 
 def test_rejected_events_without_an_id_are_mentioned(queue, db):

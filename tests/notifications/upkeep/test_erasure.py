@@ -1,42 +1,31 @@
 import hashlib
-import io
 import json
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from itertools import count, islice
 
-import psycopg
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
-from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.utils.encoding import punycode
-from psycopg.sql import SQL, Identifier
 
 from delivery import suppressions
 from delivery.models import Delivery, State, SuppressedAddress
-from devstack.waiting import wait_until
-from notifications import ids, pipeline
+from notifications import pipeline
 from notifications.auditing import audit
 from notifications.auditing import window as audit_window
-from notifications.models import Decision, Forecast, Notification, Path, ReceivedEvent, RejectedEvent, WaitingEvent
+from notifications.models import Decision, Notification, Path, RejectedEvent, WaitingEvent
 from notifications.upkeep import erasure
 from notifications.upkeep.erasure import InOffice, Overtaken
-from preferences import push_tokens, user_ids
+from preferences import user_ids
 from preferences.decisions import Reason
 from preferences.models import User
-from preferences.push_tokens import Platform
 from tests.cloudevents import cloudevent, event_for, message
 from tests.delivery.rows import delivery
 from tests.notifications.rows import stored
+from tests.notifications.upkeep.traces_left import about, dump, live_everywhere, process, reject
 
 pytestmark = pytest.mark.django_db
-
-TOKEN = "d1e70c0ffee" * 4
-SHARED = {"type": "task", "id": "tsk_1", "title": "Pricing"}
 
 
 def erase(person: User, *, batch: int = 2) -> dict[str, int]:
@@ -44,64 +33,6 @@ def erase(person: User, *, batch: int = 2) -> dict[str, int]:
     for step in erasure.erase(person, batch=batch):
         changed[step.table] = changed.get(step.table, 0) + step.changed
     return changed
-
-
-def process(*recipients, actor=None, **changes) -> ReceivedEvent:
-    data = {"actor": actor and {"id": user_ids.show(actor.id)}, **changes.pop("data", {})}
-    event = event_for(*recipients, data=data, **changes)
-    assert not pipeline.process([message(event)], path=Path.SQS)
-    return ReceivedEvent.objects.get(event_id=event["id"])
-
-
-def reject(body) -> RejectedEvent:
-    pipeline.process([message(body)], path=Path.SQS)
-    return RejectedEvent.objects.latest("id")
-
-
-def dump() -> str:
-    """Every table as text."""
-    texts = []
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(SQL("SELECT {}::text FROM {}").format(Identifier(table), Identifier(table)))
-            texts += [f"{table}: {row}" for (row,) in cursor]
-        cursor.execute("SELECT convert_from(body, 'UTF8') FROM rejected_events")
-        texts += [f"rejected_events: {body}" for (body,) in cursor]
-    return "\n".join(texts).lower()
-
-
-def about(text: str, user: User) -> list[str]:
-    """Return the lines that tell of the user."""
-    traces = (str(user.id), user.id.hex, user.name.lower(), user.email or TOKEN, TOKEN)
-    return [line for line in text.splitlines() if any(trace in line for trace in traces)]
-
-
-def live_everywhere(person: User, other: User) -> None:
-    """Leave traces of the person in every table that can have any."""
-    push_tokens.register(person.id, platform=Platform.IOS, token=TOKEN, device_id="phone")
-    User.objects.filter(id=other.id).update(notification_preferences={"email_digest": "daily"})
-    for number, form in enumerate((str(person.id), user_ids.show(person.id), person.id.hex.upper())):
-        process(
-            other, id=f"to-{number}", data={"recipients": [form, str(other.id)], "resource": {**SHARED, "id": form}}
-        )
-    process(other, id="by", actor=person, type="comment_added", data={"params": {"excerpt": f"{person.name}: hello"}})
-    process(other, id="odd", data={"recipients": [person.email, str(other.id)]})
-    process(person, id="alone", data={"resource": {**SHARED, "title": f"Review of {person.name}"}})
-    reject(event_for(person, other, type="unknown"))
-    reject(f"no JSON for {person.email}")
-    WaitingEvent.objects.create(body=json.dumps(event_for(person, other, id="waiting")))
-    suppressions.add(str(person.email), SuppressedAddress.Cause.BOUNCE, f"550 {person.email} unknown")
-    delivery(person, state=State.SENDING)
-    Forecast.objects.create(type="mentioned", defaults={}, asked_by=person, after=person.id)
-    LogEntry.objects.create(
-        user=other,
-        content_type=ContentType.objects.get_for_model(User),
-        object_id=str(person.id),
-        object_repr=person.name,
-        action_flag=CHANGE,
-        change_message=f"Opened what {person.email} got",
-    )
-    Group.objects.get(name="Support").user_set.add(person)
 
 
 def test_nothing_of_the_person_remains_in_any_table(alice, bob, flag_on):
@@ -178,7 +109,16 @@ def test_what_support_did_about_the_address_is_kept_without_it(alice, bob, addre
     assert set(LogEntry.objects.values_list("object_id", "object_repr")) == {("", "erased")}
 
 
-def log_about(colleague: User, row: SuppressedAddress) -> None:
+def test_what_support_did_with_what_the_person_got_is_kept_without_the_id(alice, bob):
+    log_about(bob, Notification.objects.get(id=stored(alice)))
+    log_about(bob, delivery(alice))
+    theirs = delivery(bob)
+    log_about(alice, theirs)
+    erase(alice)
+    assert list(LogEntry.objects.values_list("object_id", "object_repr")) == [("", "erased")] * 2
+
+
+def log_about(colleague: User, row: SuppressedAddress | Notification | Delivery) -> None:
     LogEntry.objects.create(
         user=colleague,
         content_type=ContentType.objects.get_for_model(row),
@@ -315,7 +255,7 @@ def test_nothing_is_sent_to_the_person_from_the_first_step_on(alice, bob):
 
 
 def test_every_table_that_refers_to_people_is_known():
-    """Whoever adds one decides what an erasure does about it."""
+    # Whoever adds one decides what an erasure does about it.
     fields = [each for each in User._meta.get_fields(include_hidden=True) if each.auto_created and not each.concrete]
     columns = {f"{each.related_model._meta.db_table}.{each.field.name}" for each in fields if each.related_model}
     assert columns - {"preferences_flag.users"} == {
@@ -328,132 +268,3 @@ def test_every_table_that_refers_to_people_is_known():
         "users_groups.user",
         "users_user_permissions.user",
     }
-
-
-# --- The command -------------------------------------------------------------------------------------------------
-
-
-def run(*arguments: str) -> str:
-    output = io.StringIO()
-    call_command("erase_user", *arguments, stdout=output)
-    return output.getvalue()
-
-
-@pytest.mark.parametrize("form", [str, user_ids.show, lambda id_: "ALICE@example.com"])
-def test_the_command_knows_people_by_address_and_id(alice, form):
-    assert f"{user_ids.show(alice.id)} is erased" in run(form(alice.id), "--no-input")
-    assert not User.objects.filter(id=alice.id).exists()
-
-
-def test_the_command_says_who_is_nobody():
-    with pytest.raises(CommandError, match="Nobody"):
-        run("nobody@example.com", "--no-input")
-
-
-@pytest.mark.parametrize(("typed", "is_erased"), [("alice@example.com", True), ("yes", False)])
-def test_the_command_has_the_address_typed(alice, monkeypatch, typed, is_erased):
-    monkeypatch.setattr("builtins.input", lambda _: typed)
-    if is_erased:
-        run(alice.email)
-    else:
-        with pytest.raises(CommandError, match="Nothing was erased"):
-            run(alice.email)
-    assert User.objects.filter(id=alice.id, is_active=True).exists() is not is_erased
-
-
-def test_the_command_refuses_staff_before_it_asks(alice, monkeypatch):
-    User.objects.filter(id=alice.id).update(is_staff=True)
-    with pytest.raises(CommandError, match="standing first"):
-        run(alice.email)
-
-
-def test_a_dry_run_counts_what_a_run_changes_and_changes_nothing(alice, bob):
-    live_everywhere(alice, bob)
-    before = dump()
-    rehearsed = run(alice.email, "--dry-run").splitlines()[1:]
-    assert dump() == before
-    counts = {line.split(":")[0]: int(line.split()[-1]) for line in rehearsed}
-    assert counts["received_events"] == 6
-    assert counts["rejected_events"] == 2
-    assert counts["users"] == 1
-
-
-def test_the_command_tells_what_is_out_of_reach(alice):
-    delivery(alice, state=State.SENDING)
-    output = run(alice.email, "--no-input")
-    assert "unknown_user" in output
-    assert "1 mails and pushes were in a worker's hands" in output
-
-
-# --- Beside live traffic -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def intake_at_work(transactional_db):
-    """Another connection, in the middle of storing an event."""
-    server = connection.settings_dict
-    with psycopg.connect(
-        host=server["HOST"],
-        port=server["PORT"],
-        dbname=server["NAME"],
-        user=server["USER"],
-        password=server["PASSWORD"],
-    ) as other:
-        yield other
-        other.rollback()
-
-
-def begin_to_store(other: psycopg.Connection, actor: User, recipient: User) -> None:
-    """Enter an event of the actor's doing into the ledger, and put a mail on record that names the actor."""
-    event = event_for(recipient, id="in flight", data={"actor": {"id": str(actor.id)}})
-    other.execute(
-        "INSERT INTO received_events (source, event_id, type, occurred_at, path, payload)"
-        " VALUES ('/services/tasks', 'in flight', 'task_assigned', %s, 'sqs', %s)",
-        [event["time"], json.dumps(event)],
-    )
-    occurred_at = datetime.fromisoformat(event["time"])
-    id_of = ids.for_event(source="/services/tasks", event_id="in flight", occurred_at=occurred_at)
-    other.execute(
-        "INSERT INTO deliveries (notification_id, channel, user_id, type, title, body, actor_name, resource_type,"
-        " resource_id, resource_url, resource_title, occurred_at, state, reason, due_at)"
-        " VALUES (%s, 'email', %s, 'task_assigned', '', %s, %s, '', '', '', '', %s, 'held', '', now())",
-        [id_of(recipient.id), recipient.id, f"{actor.name} assigned a task to you", actor.name, occurred_at],
-    )
-
-
-def someone_waits_for_the_ledger() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM pg_locks WHERE relation = 'received_events'::regclass AND NOT granted")
-        return cursor.fetchone() is not None
-
-
-def finish(steps) -> None:
-    try:
-        list(steps)
-    finally:
-        connection.close()  # this thread's
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_event_that_is_being_stored_at_the_end_is_waited_for(intake_at_work, alice, bob):
-    steps = erasure.erase(alice)
-    next(step for step in steps if step.table == "notifications")
-    begin_to_store(intake_at_work, alice, bob)
-    with ThreadPoolExecutor() as pool:
-        rest = pool.submit(finish, steps)
-        assert wait_until(someone_waits_for_the_ledger, seconds=4)
-        intake_at_work.commit()
-        rest.result(timeout=30)
-    assert about(dump(), alice) == []
-    assert Delivery.objects.get(user=bob).body == "Someone assigned a task to you"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_intake_that_does_not_come_to_an_end_is_not_held_up_for_long(intake_at_work, alice, bob, monkeypatch):
-    monkeypatch.setattr(erasure, "_PATIENCE", "50ms")
-    begin_to_store(intake_at_work, alice, bob)
-    with pytest.raises(CommandError, match="Run it again"):
-        run(alice.email, "--no-input")
-    intake_at_work.commit()
-    run(alice.email, "--no-input")
-    assert about(dump(), alice) == []

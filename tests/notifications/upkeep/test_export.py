@@ -4,8 +4,10 @@ import stat
 import tracemalloc
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from delivery import suppressions
@@ -17,6 +19,7 @@ from preferences import push_tokens, user_ids
 from preferences.models import User
 from preferences.push_tokens import Platform
 from tests.cloudevents import event_for, message
+from tests.delivery.rows import delivery
 from tests.notifications.rows import NOON, stored
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +66,26 @@ def test_it_has_nothing_of_anybody_else(alice, bob):
     text = json.dumps(exported(alice))
     assert str(bob.id) not in text
     assert "for bob" not in text
+
+
+def test_it_has_what_support_did_with_the_account_and_with_what_the_person_got(alice, bob):
+    notification = Notification.objects.get(id=stored(alice))
+    log(bob, User.objects.get(id=alice.id), "Looked.")
+    log(bob, notification, "Opened the body.")
+    log(bob, delivery(alice), "Asked to have it sent once more.")
+    told = exported(alice)["support_log"]
+    assert [entry["action"] for entry in told] == ["Looked.", "Opened the body.", "Asked to have it sent once more."]
+    assert told[1]["subject"] == f"notification: {notification.id}"
+
+
+def test_it_has_nothing_of_what_support_did_for_others(alice, bob):
+    log(alice, Notification.objects.get(id=stored(bob)), "Opened the body.")
+    log(alice, delivery(bob), "Asked to have it sent once more.")
+    assert exported(alice)["support_log"] == []
+
+
+def log(colleague: User, row: Model, action: str) -> None:
+    LogEntry.objects.log_actions(colleague.pk, [row], CHANGE, action)
 
 
 def test_who_has_nothing_gets_a_document_too(alice):
@@ -162,5 +185,5 @@ def test_a_dry_run_counts(alice, tmp_path):
 
 
 def test_the_command_says_who_is_nobody():
-    with pytest.raises(CommandError, match="Nobody"):
+    with pytest.raises(CommandError, match=r"Nobody is known as nobody@example\.com"):
         run("nobody@example.com")

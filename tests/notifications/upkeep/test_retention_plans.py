@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoDbBlocker
 
 from notifications.upkeep import retention
-from tests.plans import planted, scanned
+from tests.query_plans import planted, scanned
 
 pytestmark = pytest.mark.django_db
 
