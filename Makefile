@@ -24,6 +24,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Ctrl-C reaches whatever runs. For scripts: of signals to make alone it passes on SIGTERM, and keeps SIGINT to itself.
 .PHONY: demo
 demo: export PORT := $(PORT)
 demo: $(INSTALLED) ## run everything on http://127.0.0.1:8000 (PORT=8001 for another port); Ctrl-C stops it
@@ -58,6 +59,18 @@ bench: $(INSTALLED) ## measure throughput and latency on this machine (ARGS= goe
 bench-outbound: $(INSTALLED) ## measure what mails, pushes and digests cost (ARGS=--quick for small rounds)
 	$(BIN)/python -m benchmarks.outbound $(ARGS)
 
+.PHONY: bench-reads
+bench-reads: $(INSTALLED) ## measure list, count and preferences at 1,000,000 rows (ARGS=--quick for a tenth)
+	@$(BIN)/python -m benchmarks.reads $(ARGS)
+
+.PHONY: bench-sockets
+bench-sockets: $(INSTALLED) ## measure 10,000 open sockets in one web process (ARGS=--quick for 500)
+	$(BIN)/python -m benchmarks.sockets $(ARGS)
+
+.PHONY: bench-growth
+bench-growth: $(INSTALLED) ## measure what grows, and what it costs (ARGS=--quick, ARGS="recipients latency")
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
+
 .PHONY: load
 load: $(INSTALLED) ## load everything steadily and account for every event (RATE=1000 SECONDS=600 MIX=default)
 	@$(BIN)/python -m benchmarks.load --rate $(RATE) --seconds $(SECONDS) --mix $(MIX) $(ARGS)
@@ -71,9 +84,10 @@ soak: SECONDS = 3600
 soak: $(INSTALLED) ## break everything by chance, for an hour, and account for every event (SECONDS=3600 SEED=7)
 	@$(BIN)/python -m drills storm --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: bench-sockets
-bench-sockets: $(INSTALLED) ## measure 10,000 open sockets in one web process (ARGS=--quick for 500)
-	$(BIN)/python -m benchmarks.sockets $(ARGS)
+.PHONY: wheel
+wheel: $(INSTALLED) ## build what a producer installs into dist/
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./notifications_producer
+	@ls dist/notifications_producer-*.whl
 
 .PHONY: lock
 lock: $(INSTALLED) ## pin the requirements anew after a change of pyproject.toml (ARGS=--upgrade for new releases)
@@ -83,14 +97,15 @@ lock: $(INSTALLED) ## pin the requirements anew after a change of pyproject.toml
 
 $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
-	test -x $(BIN)/pip$(PYTHON_VERSION) || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@echo "Preparing $(VENV): once, for a minute or two."
+	@test -x $(BIN)/pip$(PYTHON_VERSION) || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m devstack.packages requirements-dev.txt
 	@touch $@
 
 # The tools of `make audit`, `make coverage` and `make mutants`, beside those of the tests.
 AUDIT_INSTALLED := $(VENV)/installed-audit-$(PYTHON_VERSION)
 $(AUDIT_INSTALLED): requirements-audit.txt $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
+	@$(BIN)/python -m devstack.packages requirements-audit.txt
 	@touch $@
 
 # What needs no network comes first. OSV is told names and versions; without it nothing is called clean.
@@ -104,14 +119,6 @@ audit: $(AUDIT_INSTALLED) ## look for weak code, weak settings and packages with
 		{ echo "api.osv.dev does not answer: whether packages have known vulnerabilities is not known."; exit 2; }
 	$(BIN)/pip-audit --vulnerability-service osv --disable-pip --require-hashes --strict \
 		--progress-spinner off --requirement requirements-audit.txt
-
-.PHONY: bench-growth
-bench-growth: $(INSTALLED) ## measure what grows, and what it costs (ARGS=--quick, ARGS="recipients latency")
-	@$(BIN)/python -m benchmarks.growth $(ARGS)
-
-.PHONY: bench-reads
-bench-reads: $(INSTALLED) ## measure list, count and preferences at 1,000,000 rows (ARGS=--quick for a tenth)
-	@$(BIN)/python -m benchmarks.reads $(ARGS)
 
 .PHONY: coverage
 coverage: $(AUDIT_INSTALLED) ## run the tests and list which lines and branches they leave out (ARGS= as for test)

@@ -18,16 +18,19 @@ way by HTTP while SQS is away, EVENTS_FALLBACK_URL with EVENTS_FALLBACK_TOKEN or
 """
 
 from notifications_producer.breaker import CircuitBreaker
-from notifications_producer.client import Producer, fallback_of_environment, publish, publish_many
-from notifications_producer.events import Event, InvalidEvent, Resource
-from notifications_producer.failures import PublishFailed
+from notifications_producer.client import Producer
+from notifications_producer.environment import fallback_of_environment, publish, publish_many
+from notifications_producer.events import Event, Resource
+from notifications_producer.failures import NotConfigured, PublishFailed
 from notifications_producer.fallback import HttpFallback
+from notifications_producer.shapes import InvalidEvent
 
 __all__ = [
     "CircuitBreaker",
     "Event",
     "HttpFallback",
     "InvalidEvent",
+    "NotConfigured",
     "Producer",
     "PublishFailed",
     "Resource",

@@ -5,25 +5,31 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-MAX_EVENT_BYTES = 1_048_576  # one SQS message
-MAX_RECIPIENTS = 10_000
-MAX_NAME_LENGTH = 255  # characters of type, source and id
+from notifications_producer import shapes
+from notifications_producer.shapes import InvalidEvent
 
-
-class InvalidEvent(ValueError):
-    """The event breaks the contract, so publishing it would only have it rejected."""
+MAX_EVENT_BYTES: Final = 1_048_576  # one SQS message
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What the event is about. `url` is a path of the app, or https on an allowed host."""
+    """What the event is about. `type` and `id` have at most 50 characters each; a longer `title` is cut at 255.
+
+    `url` is a path of the app, or https on an allowed host. Raises InvalidEvent when it could not be accepted.
+    """
 
     type: str
     id: str
     url: str | None = None
     title: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("type", "id"):
+            shapes.check_name(getattr(self, name), f"resource.{name}", longest=shapes.MAX_RESOURCE_NAME_LENGTH)
+        shapes.check_url(self.url, "resource.url")
+        shapes.check_text(self.title, "resource.title")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,7 @@ class Event:
     """Something that happened, and whom it concerns.
 
     `id` and `time` are filled in; give them yourself when a retry of yours must count as the same event.
-    Raises InvalidEvent when it could not be accepted.
+    Raises InvalidEvent when it could not be accepted, as far as that can be told without the catalogue of types.
     """
 
     type: str
@@ -39,19 +45,19 @@ class Event:
     recipients: Sequence[str | uuid.UUID]
     actor: str | uuid.UUID | None = None
     resource: Resource | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | None] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
         for name in ("type", "source", "id"):
-            text = getattr(self, name)
-            if not isinstance(text, str) or not 1 <= len(text) <= MAX_NAME_LENGTH:
-                raise InvalidEvent(f"{name} must be a text of 1 to {MAX_NAME_LENGTH} characters")
-        if isinstance(self.recipients, str) or not 1 <= len(self.recipients) <= MAX_RECIPIENTS:
-            raise InvalidEvent(f"recipients must be a list of 1 to {MAX_RECIPIENTS} user ids")
-        if self.time.tzinfo is None:
-            raise InvalidEvent("time has no time zone")
+            shapes.check_name(getattr(self, name), name)
+        shapes.check_recipients(self.recipients)
+        shapes.check_actor(self.actor)
+        if self.resource is not None:
+            shapes.check_kind(self.resource, Resource, "resource")
+        shapes.check_params(self.params)
+        shapes.check_time(self.time)
 
     def as_cloudevent(self) -> dict[str, Any]:
         """Return the structured-mode JSON object."""

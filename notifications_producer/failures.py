@@ -10,6 +10,10 @@ from notifications_producer.events import Event
 _MOST_NAMED: Final = 10  # refused events of one message; `refused` has them all
 
 
+class NotConfigured(LookupError):
+    """The environment does not say where events go, so nothing was sent: a mistake to mend, and no outage."""
+
+
 class PublishFailed(Exception):
     """Some events were not handed over; all others were.
 
@@ -21,7 +25,8 @@ class PublishFailed(Exception):
         self.events = list(events)
         self.refused = dict(refused or {})
         self._cause = cause
-        super().__init__(f"{len(self.events)} events were not published: {', '.join(self._causes())}")
+        were = "1 event was" if len(self.events) == 1 else f"{len(self.events)} events were"
+        super().__init__(f"{were} not published: {', '.join(self._causes())}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Say how it is made again in another process, where a worker's result goes."""

@@ -2,12 +2,14 @@
 
 import http.client
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
+from types import MappingProxyType
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
@@ -19,6 +21,16 @@ _TRIES: Final = 2
 _PAUSE_SECONDS: Final = 0.3  # before the second try, unless the answer says how long
 _LONGEST_PAUSE_SECONDS: Final = 2.0  # whoever publishes waits; what takes longer is theirs to repeat
 _MOST_ANSWER_BYTES: Final = 4_194_304
+#: What whoever reads the failure may do something about.
+_MEANINGS: Final = MappingProxyType(
+    {
+        **dict.fromkeys((301, 302, 303, 307, 308), "the url leads elsewhere, which is not followed"),
+        401: "the token is not accepted",
+        403: "the token may not publish events",
+        404: "the url is not that of the call",
+        429: "too many calls",
+    }
+)
 
 
 class _NotTaken(Exception):
@@ -101,12 +113,12 @@ class HttpFallback:
         except urllib.error.HTTPError as error:
             with error:
                 self._note(is_there=error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR)
-                raise _NotTaken(f"HTTP {error.code}", pause=_pause(error)) from error
+                raise _NotTaken(_status(error.code), pause=_pause(error)) from error
         except (OSError, http.client.HTTPException) as error:
             self._note(is_there=False)
-            raise _NotTaken(type(error).__name__, pause=_PAUSE_SECONDS) from error
-        except ValueError as error:  # a token that fits no header; the text would quote it
-            raise _NotTaken(type(error).__name__, pause=None) from None
+            raise _NotTaken(_why_unheard(error), pause=_PAUSE_SECONDS) from error
+        except ValueError:  # its text would quote the token
+            raise _NotTaken("the token holds characters that no header can carry", pause=None) from None
         self._note(is_there=True)
         return content
 
@@ -115,7 +127,7 @@ class HttpFallback:
         request = urllib.request.Request(self._url, data=text.encode("ascii"), headers=self._headers())  # noqa: S310 - http(s) alone, see above
         with self._opener.open(request, timeout=self._timeout_seconds) as answer:
             if answer.status != http.HTTPStatus.ACCEPTED:
-                raise _NotTaken(f"HTTP {answer.status}", pause=None)
+                raise _NotTaken(_status(answer.status), pause=None)
             return _read(answer, deadline)
 
     def _note(self, *, is_there: bool) -> None:
@@ -153,6 +165,21 @@ def _read(answer: http.client.HTTPResponse, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise TimeoutError
     return content
+
+
+def _status(code: int) -> str:
+    meaning = _MEANINGS.get(code)
+    return f"HTTP {code}: {meaning}" if meaning else f"HTTP {code}"
+
+
+def _why_unheard(error: Exception) -> str:
+    """Return why there was no answer, in the words of the system where it has some."""
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, TimeoutError):
+        return "no answer in time"
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted ({reason.verify_message})"
+    return (isinstance(reason, OSError) and reason.strerror) or type(reason).__name__
 
 
 def _pause(error: urllib.error.HTTPError) -> float | None:

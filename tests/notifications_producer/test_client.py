@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import boto3
 import pytest
 
 from devstack.waiting import wait_until
@@ -14,11 +15,9 @@ from notifications_producer import (
     Event,
     HttpFallback,
     InvalidEvent,
+    NotConfigured,
     Producer,
     PublishFailed,
-    client,
-    publish,
-    publish_many,
 )
 from tests.notifications_producer.service import Answer, Service, answering
 
@@ -84,9 +83,18 @@ def test_an_event_that_is_too_large_keeps_all_of_its_call_back(producer, queue, 
 
 
 @pytest.mark.parametrize("excerpt", [float("nan"), object(), {1, 2}], ids=["nan", "an object", "a set"])
-def test_an_event_that_is_no_json_harms_no_other(producer, queue, service, excerpt):
-    odd = Event(type="mentioned", source="/services/docs", recipients=["u"], params={"excerpt": excerpt})
+def test_an_event_that_was_made_no_json_harms_no_other(producer, queue, service, excerpt):
+    params = {"excerpt": "x"}
+    odd = Event(type="mentioned", source="/services/docs", recipients=["u"], params=params)
+    params["excerpt"] = excerpt
     with pytest.raises(InvalidEvent, match="JSON"):
+        producer.publish_many([event(1), odd])
+    assert queue.depth() == Depth(0, 0)
+
+
+@pytest.mark.parametrize("odd", [{"type": "mentioned"}, None, "mentioned", Event], ids=str)
+def test_what_is_no_event_harms_no_other(producer, queue, odd):
+    with pytest.raises(InvalidEvent, match="what is published must be of the class Event"):
         producer.publish_many([event(1), odd])
     assert queue.depth() == Depth(0, 0)
 
@@ -208,7 +216,7 @@ def test_a_refusal_of_sqs_is_told_in_its_own_word(queue):
 def test_when_both_ways_fail_every_event_is_named(producer, service, servers):
     servers.aws.stop()
     service.answers += [Answer(503)] * 2
-    with pytest.raises(PublishFailed, match=r"3 events.*SQS: \w+; HTTP: HTTP 503") as failure:
+    with pytest.raises(PublishFailed, match=r"3 events were.*SQS: \w+; HTTP: HTTP 503") as failure:
         producer.publish_many(several(3))
     assert [entry.id for entry in failure.value.events] == ["0", "1", "2"]
     assert not failure.value.refused
@@ -226,7 +234,7 @@ def test_the_same_events_may_be_published_again_as_they_are(producer, service, s
 def test_events_that_the_service_refuses_are_named_with_the_reason(producer, service, servers):
     servers.aws.stop()
     service.answers.append(Answer(202, {"accepted": 2, "rejected": [{"index": 1, "code": "forbidden_source"}]}))
-    with pytest.raises(PublishFailed, match=r"1 events.*1 is refused \(forbidden_source\)") as failure:
+    with pytest.raises(PublishFailed, match=r"1 event was.*1 is refused \(forbidden_source\)") as failure:
         producer.publish_many(several(3))
     assert [entry.id for entry in failure.value.events] == ["1"]
     assert failure.value.refused == {"1": "forbidden_source"}
@@ -250,11 +258,20 @@ def test_without_a_fallback_sqs_is_tried_every_time(bare, queue, servers):
     assert ids(bodies(queue)) == ["after"]
 
 
-def test_the_log_says_how_many_go_by_http_and_not_what(producer, service, servers, caplog):
-    servers.aws.stop()
-    producer.publish_many(several(3))
+def test_the_log_says_how_many_go_by_http_and_why_and_not_what(service, caplog):
+    answer = Answer(400, {"__type": "AWS.SimpleQueueService.NonExistentQueue", "message": "no"})
+    with answering(answer) as portal:
+        producer = Producer(
+            queue_url="https://sqs.eu-west-1.amazonaws.com/1/mistyped",
+            endpoint_url=portal.url.removesuffix("/api/v1/events"),
+            fallback=HttpFallback(service.url, token="t"),
+        )
+        producer.publish_many(several(3))
     [record] = [record for record in caplog.records if record.name.startswith("notifications_producer")]
-    assert (record.getMessage(), record.events) == ("events go by HTTP", 3)
+    assert (record.events, record.error) == (3, "AWS.SimpleQueueService.NonExistentQueue")
+    assert record.getMessage() == (
+        "events go by HTTP: 3 of them, which SQS has not taken (AWS.SimpleQueueService.NonExistentQueue)"
+    )
 
 
 def test_many_refused_events_do_not_make_a_long_message(producer, service, servers):
@@ -272,34 +289,22 @@ def test_a_failure_can_be_handed_to_another_process():
     assert ([entry.id for entry in copy.events], copy.refused, str(copy)) == (["0", "1"], failure.refused, str(failure))
 
 
-# --- The producer of the environment -------------------------------------------------------------------------
+# --- Not to be made ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def environment(queue, service, monkeypatch) -> Iterator[pytest.MonkeyPatch]:
-    monkeypatch.setenv("EVENTS_QUEUE_URL", queue.url)
-    monkeypatch.setenv("EVENTS_FALLBACK_URL", service.url)
-    monkeypatch.setenv("EVENTS_FALLBACK_TOKEN", "t")
-    client._producer_of_environment.cache_clear()
-    yield monkeypatch
-    client._producer_of_environment.cache_clear()
+def no_region(monkeypatch, tmp_path) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
-def test_it_is_made_once(environment, queue):
-    publish(event("one"))
-    assert publish_many(several(3)) == 3
-    assert ids(bodies(queue)) == ["0", "1", "2", "one"]
-    assert client._default_producer() is client._default_producer()
+def test_without_a_region_it_says_which_variable_is_missing(no_region, queue):
+    with pytest.raises(NotConfigured, match="AWS_DEFAULT_REGION"):
+        Producer(queue_url=queue.url)
 
 
-def test_a_forked_process_makes_one_of_its_own(environment):
-    parents = client._default_producer()
-    environment.setattr(os, "getpid", lambda: 1)
-    assert client._default_producer() is not parents
-
-
-def test_without_a_queue_it_says_what_is_missing(environment):
-    environment.setattr(os, "getpid", lambda: 2)
-    environment.delenv("EVENTS_QUEUE_URL")
-    with pytest.raises(LookupError, match="EVENTS_QUEUE_URL"):
-        publish(event("nowhere"))
+def test_an_address_of_sqs_that_is_none_is_told_at_once(queue):
+    with pytest.raises(NotConfigured, match="no client for SQS: Invalid endpoint"):
+        Producer(queue_url=queue.url, endpoint_url="nowhere")
