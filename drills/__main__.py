@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks.environment import ROOT
+from benchmarks.terminal import INTERRUPTED, new_console
 from devstack.interrupts import interrupt_once
 from drills import report, storm
 from drills.drill import Result, Scale, run
@@ -20,14 +21,13 @@ from drills.faults import DRILLS, Drill
 from drills.script import Script
 
 _LOG_WIDTH: Final = 130  # columns, where there is no terminal to ask
-_INTERRUPTED: Final = 130
 _SEEDS: Final = 1_000_000
 
 
 def main() -> int:
     """Return 1 when a drill failed, 130 when it was interrupted."""
     arguments = _arguments()
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+    console = new_console(log_width=_LOG_WIDTH)
     scale = Scale(users=arguments.users, rate=arguments.rate, seconds=arguments.seconds, calm=arguments.calm)
     logging.getLogger("notifications_producer").addHandler(logging.NullHandler())  # else each call by HTTP is a line
     interrupt_once()
@@ -37,7 +37,7 @@ def main() -> int:
         results = [result for name in names if (result := _run(name, drills[name], scale, console, arguments.var))]
     except KeyboardInterrupt:
         console.print("Everything is stopped.")
-        return _INTERRUPTED
+        return INTERRUPTED
     if len(names) > 1:
         console.print(report.summary(results))
     if len(results) == len(names) and all(result.is_clean for result in results):

@@ -40,7 +40,6 @@ class Bells:
         self.turned: dict[str, dict[int, float]] = defaultdict(dict)  # "disabled" and "enabled": when whose bell heard
         self.reconnects = 0
         self.resyncs = 0
-        self.overflows = 0  # answers to a resume that did not hold all
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -121,7 +120,6 @@ class Bells:
                 case "missed":
                     for notification in message["notifications"]:
                         self._note(number, notification, heard_at, latest)
-                    self.overflows += message["has_more"]
                 case "resync":
                     self.resyncs += 1
                     await _resume(socket, latest)

@@ -14,7 +14,7 @@ from drills.faults import WANTED_P95_MS, Aftermath, Drill
 from drills.script import Check, Script
 from drills.stage import Stage
 
-_DRAIN_PATIENCE: Final = 180.0  # seconds; the sweeper repeats lost calls after a minute
+_DRAIN_PATIENCE: Final = 600.0  # seconds; the sweeper repeats lost calls after a minute, and a machine may be busy
 _LEAST_LOAD: Final = 0.5  # of what is due; the publisher may be held up by a call that takes long
 
 

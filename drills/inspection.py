@@ -58,7 +58,7 @@ def check_repeats(stage: Stage, script: Script, kills: Mapping[str, int]) -> Non
 
 
 def check_dead_letters(stage: Stage, script: Script) -> None:
-    """Check that SQS has given up no message."""
+    """Check that SQS gives up no message any more."""
     count = stage.dead_letters()
     script.check(f"{count} messages were given up by SQS", holds=count == 0)
 

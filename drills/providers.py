@@ -1,7 +1,7 @@
 """SES, FCM and APNs: what they took, and faults for them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -27,21 +27,28 @@ class Providers:
     """The three simulators of a stack."""
 
     def __init__(self, stack: Stack) -> None:
-        self._ses, self._fcm, self._apns = stack.ses_endpoint_url, stack.fcm_simulator_url, stack.apns_simulator_url
+        urls = (stack.ses_endpoint_url, stack.fcm_simulator_url, stack.apns_simulator_url)
+        self._journals = [_Journal(url) for url in urls]
 
     def fail(self, kind: str, **fault: Any) -> None:
         """Have all three fail as devstack.simulators.faults.Fault describes, until `heal`."""
-        for url in (self._ses, self._fcm, self._apns):
-            httpx.put(f"{url}/_faults", json={"kind": kind, **fault}).raise_for_status()
+        for journal in self._journals:
+            httpx.put(f"{journal.url}/_faults", json={"kind": kind, **fault}).raise_for_status()
 
     def heal(self) -> None:
         """Have all three work again."""
-        for url in (self._ses, self._fcm, self._apns):
-            httpx.delete(f"{url}/_faults").raise_for_status()
+        for journal in self._journals:
+            httpx.delete(f"{journal.url}/_faults").raise_for_status()
+
+    def read(self) -> None:
+        """Read on what they took. A long drill does so often, since they keep only their latest calls."""
+        for journal in self._journals:
+            journal.read()
 
     def taken(self) -> Taken:
-        """Read what they took so far."""
-        mails, fcm, apns = (list(_taken(url)) for url in (self._ses, self._fcm, self._apns))
+        """Return what they took so far."""
+        self.read()
+        mails, fcm, apns = (journal.taken for journal in self._journals)
         return Taken(
             mails=Counter(int(mail["tags"]["delivery_id"]) for mail in mails),
             pushes=Counter([*map(_fcm_push, fcm), *map(_apns_push, apns)]),
@@ -49,11 +56,23 @@ class Providers:
         )
 
 
-def _taken(url: str) -> Iterator[Entry]:
-    """Yield the mails or pushes among the calls that were carried out."""
-    for entry in httpx.get(f"{url}/_received", timeout=30).raise_for_status().json():
-        if entry["status"] == HTTPStatus.OK and (entry.get("message_id") or entry.get("apns_id")):
-            yield entry
+class _Journal:
+    """What one simulator took, read on from where it was left."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.taken: list[Entry] = []  # mails or pushes, of the calls that were carried out
+        self._last = 0  # the number of the last call that was read
+
+    def read(self) -> None:
+        """Raises RuntimeError when the simulator has forgotten calls that were not read."""
+        received = httpx.get(f"{self.url}/_received", params={"after": self._last}, timeout=30)
+        for entry in received.raise_for_status().json():
+            if entry["number"] != self._last + 1:
+                raise RuntimeError(f"calls {self._last + 1} to {entry['number'] - 1} are forgotten")
+            self._last += 1
+            if entry["status"] == HTTPStatus.OK and (entry.get("message_id") or entry.get("apns_id")):
+                self.taken.append(entry)
 
 
 def _fcm_push(entry: Entry) -> tuple[str, str]:

@@ -40,7 +40,6 @@ class Publisher:
         self.published: set[str] = set()  # what was handed over
         self.due: dict[str, float] = {}  # when each event was due (monotonic), handed over or not
         self.failures = 0  # calls that did not hand over everything
-        self.slowest_call = 0.0  # seconds
 
     def start(self) -> None:
         """Begin; the first event is due now."""
@@ -81,12 +80,10 @@ class Publisher:
         if not events:
             return
         left: list[Event] = []
-        called_at = time.monotonic()
         try:
             self._producer.publish_many(events)
         except PublishFailed as failed:
             left = failed.events
             self.failures += 1
-        self.slowest_call = max(self.slowest_call, time.monotonic() - called_at)
         self.published |= {event.id for event in events} - {event.id for event in left}
         self._outbox = deque(left)

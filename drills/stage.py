@@ -154,6 +154,10 @@ class Stage:
         """Return how many messages SQS has given up."""
         return self._dead_letters.backlog()
 
+    def redrive(self) -> None:
+        """Send again what SQS has given up, by the command for it."""
+        self._environment.run("manage.py", "redrive_dead_letters")
+
     def books(self) -> Books:
         """Read what the product has on record."""
         return Books.from_json(json.loads(self._environment.run("-m", "drills.bookkeeping")))

@@ -26,6 +26,7 @@ _SECONDS: Final = 60.0
 _PATIENCE: Final = 90.0  # for a sign of life
 _SOON: Final = 2.0
 _LOOK_EACH: Final = 0.2
+_READ_EACH: Final = 5.0  # far less than it takes the simulators to forget a call
 
 #: Faults of the providers, in the words of devstack.simulators.faults.
 _PROVIDERS_FAIL: Final[Mapping[Blow, Mapping[str, Any]]] = MappingProxyType(
@@ -68,6 +69,7 @@ class Storm:
         self._memory = inspection.memory(stage)
         self._kills: Counter[str] = Counter()
         self._claims = Claims(stage.database)
+        self._read_next = 0.0  # monotonic: when to read on what providers took
 
     def rehearse(self, seconds: float) -> Aftermath:
         """Play the plan, and see that everything works when it is over."""
@@ -80,6 +82,9 @@ class Storm:
         self._script.tell("waiting until nobody has anything in hand of before")
         if lost := self._claims.end_lost_ones():
             self._script.say(f"leases of claims that nobody heard of put forward: {lost}")
+        if dead := self._stage.dead_letters():
+            self._script.say(f"messages that SQS gave up, sent again: {dead}")
+            self._stage.redrive()
         return Aftermath(self._claims.crashed, self._look_back)
 
     # --- Breaking and mending --------------------------------------------------------------------------------
@@ -157,9 +162,12 @@ class Storm:
         self._stage.database.end_turns()
 
     def _wait_until(self, moment: float) -> None:
-        """Learn meanwhile what killed workers had in hand, as soon as PostgreSQL can say it."""
+        """Learn meanwhile what providers took, and what killed workers had in hand as soon as PostgreSQL can say it."""
         while (left := moment - time.monotonic()) > 0:
             self._claims.look_up()
+            if time.monotonic() >= self._read_next:
+                self._stage.providers.read()
+                self._read_next = time.monotonic() + _READ_EACH
             self._script.tell(f"next in {left:.0f} s")
             time.sleep(min(left, _LOOK_EACH))
 

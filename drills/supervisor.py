@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from devstack.child import Child, spawn
+from devstack.child import Child, spawn, stop_all
 from devstack.processes import exec_in_shell
 
 _RESTART_AFTER: Final = 1.0  # seconds
@@ -46,11 +46,7 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._watcher.join()
-        deadline = time.monotonic() + _STOP_PATIENCE
-        for child in self._children.values():
-            child.ask_to_stop()
-        for child in self._children.values():
-            child.stop(patience=deadline - time.monotonic())
+        stop_all(self._children.values(), patience=_STOP_PATIENCE)
 
     def pids(self) -> dict[str, int]:
         """Return the first process of each, by name; of one that has just ended its last."""

@@ -11,7 +11,7 @@ from drills import claims
 from drills.claims import Claims
 from drills.database import Database
 from preferences.catalog import Channel
-from tests.conftest import _test_database_url
+from tests.conftest import url_of_test_database
 from tests.delivery.rows import delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +31,7 @@ def is_given_up(row: Delivery) -> bool:
 
 @pytest.fixture
 def found(transactional_db) -> Claims:
-    return Claims(Database(_test_database_url()))
+    return Claims(Database(url_of_test_database()))
 
 
 def test_what_was_claimed_before_the_kill_was_the_killed_workers(alice, found):
