@@ -1,8 +1,8 @@
-"""How fast: our way of an event beside one Celery task per event, on the same machine in the same run.
+"""How fast, and what of it is lost: measures of the real processes, each with an account. README.md tells which.
 
     python -m benchmarks [--quick]
 
-An event is published, travels through SQS into PostgreSQL and through Valkey onto the open sockets of its recipient.
-Everything is real but the network: the servers of devstack, the processes of the Procfile, 200 WebSocket clients.
-The harness itself knows no Django: what it counts, it counts from outside, in SQL and on the sockets.
+compares our way of an event with one Celery task per event, on the same machine in the same run; the folders and
+modules beside hold the other measures. Everything is real but the network and the providers: the servers of devstack,
+the processes of the Procfile, WebSocket clients. A harness knows no Django: what it counts, it counts from outside.
 """

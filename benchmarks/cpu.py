@@ -9,6 +9,8 @@ from typing import Final
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _FIRST_TIME, _LAST_TIME = 11, 15  # utime, stime, cutime, cstime behind the state (proc(5))
 _PARENT: Final = 1
+#: The part of the machine that has nothing to do with a measure, beside the parts that have: noise.
+ELSEWHERE: Final = "other programs"
 
 
 @dataclass(frozen=True, slots=True)

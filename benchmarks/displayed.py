@@ -7,7 +7,6 @@ frame in which its bell had drawn it: the moment of the `displayed` message.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
@@ -18,13 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, Route, sync_playwright
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import machine
 from benchmarks.environment import ROOT, Environment
 from benchmarks.percentiles import Percentiles
 from benchmarks.publisher import Order, Way
+from benchmarks.tables import table
+from benchmarks.terminal import leave, new_console
 from benchmarks.traffic import Traffic
 from devstack import chromium
 
@@ -104,8 +104,7 @@ def _publish(environment: Environment, traffic: Traffic, scale: Scale, pages: Se
     order = Order(traffic, Way.ONE_BY_ONE, rate=scale.rate, start_at=time.monotonic() + _BOOT_SECONDS)
     command = [sys.executable, "-m", "benchmarks.publisher", order.as_json()]
     with environment.process("publisher", command) as publisher:
-        if publisher.child.process.wait(timeout=_BOOT_SECONDS + traffic.count / scale.rate + 60) != 0:
-            raise RuntimeError("the publisher failed; its log says why")
+        publisher.finish(patience=_BOOT_SECONDS + traffic.count / scale.rate + 60)
     deadline = time.monotonic() + _PATIENCE
     while len(dict(_displayed(pages, traffic))) < traffic.count and time.monotonic() < deadline:
         pages[0].wait_for_timeout(200)
@@ -162,16 +161,14 @@ def as_json(results: Sequence[Result]) -> dict[str, Any]:
 
 def as_table(results: Sequence[Result]) -> Table:
     """Return what the terminal shows."""
-    table = Table(title="Event to displayed in the browser", title_justify="left", title_style="bold")
-    table.add_column("panels")
-    for column in ("browsers", "events/s", "P50 ms", "P95 ms", "P99 ms", "worst ms", "published", "displayed", "twice"):
-        table.add_column(column, justify="right")
+    columns = ("browsers", "events/s", "P50 ms", "P95 ms", "P99 ms", "worst ms", "published", "displayed", "twice")
+    shown = table("Event to displayed in the browser", "panels", *columns)
     for result in results:
         latency = result.latency_ms
         figures = (result.browsers, result.rate, latency.p50, latency.p95, latency.p99, latency.maximum)
         counts = (result.published, result.displayed, result.displayed_twice)
-        table.add_row(result.panels, *(f"{figure:,.0f}" for figure in (*figures, *counts)))
-    return table
+        shown.add_row(result.panels, *(f"{figure:,.0f}" for figure in (*figures, *counts)))
+    return shown
 
 
 def main() -> int:
@@ -182,7 +179,7 @@ def main() -> int:
         "--json", type=Path, default=ROOT / "var" / "bench-displayed.json", help="for the figures (%(default)s)"
     )
     arguments = parser.parse_args()
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+    console = new_console(log_width=_LOG_WIDTH)
     path = chromium.bring(console.print)
     if path is None:
         console.print("There is no Chromium here: put one on the PATH, or its place into CHROMIUM_PATH.")
@@ -190,9 +187,7 @@ def main() -> int:
     with console.status("Publishing to open bells"):
         results = measure(QUICK if arguments.quick else Scale(), browser_path=path)
     console.print(as_table(results))
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(as_json(results), indent=2) + "\n")
-    console.print(f"[dim]All figures: {arguments.json}[/]")
+    leave(as_json(results), arguments.json, console)
     return 0 if all(result.is_clean for result in results) else 1
 
 

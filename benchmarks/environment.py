@@ -1,7 +1,6 @@
 """The system under test: servers, the processes of the Procfile, and the baseline's workers."""
 
 import contextlib
-import http.client
 import json
 import os
 import signal
@@ -14,13 +13,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Self
 
-from honcho.environ import parse_procfile
-
 from benchmarks import cpu
 from benchmarks.queues import Queue
 from devstack.child import Child, spawn
 from devstack.identity import Identity
-from devstack.ports import LOOPBACK, free_port
+from devstack.ports import free_port, http_status
+from devstack.processes import exec_in_shell, read_procfile
 from devstack.stack import Servers, Stack, describe
 from devstack.waiting import wait_until
 
@@ -40,6 +38,11 @@ class Process:
     @property
     def pid(self) -> int:
         return self.child.process.pid
+
+    def finish(self, *, patience: float) -> None:
+        """Wait for its end. Raises RuntimeError when it failed, and TimeoutExpired after `patience` seconds."""
+        if self.child.process.wait(timeout=patience) != 0:
+            raise RuntimeError(f"the {self.name} failed; its log says why")
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -106,14 +109,13 @@ class Environment:
     @contextlib.contextmanager
     def procfile_process(self, name: str) -> Iterator[Process]:
         """A process as production runs it."""
-        command = parse_procfile((ROOT / "Procfile").read_text()).processes[name]
-        with self.process(name, ["sh", "-c", f"exec {command}"]) as process:
+        with self.process(name, procfile_command(name)) as process:
             yield process
 
     @contextlib.contextmanager
-    def web(self) -> Iterator[Process]:
-        """The web process, once it answers."""
-        with self.procfile_process("web") as process:
+    def web(self, command: Sequence[str] | None = None) -> Iterator[Process]:
+        """The web process, once it answers: as production runs it, unless another command is given."""
+        with self.process("web", command or procfile_command("web")) as process:
             if not wait_until(lambda: self._web_answers() or not process.child.is_alive, seconds=_READY_PATIENCE):
                 raise RuntimeError(f"the web process does not answer; see {self.logs / 'web.log'}")
             yield process
@@ -130,18 +132,16 @@ class Environment:
     def cpu_seconds(self) -> dict[str, float]:
         """Return the CPU seconds that each part has used so far, and all other programs of this machine."""
         used = {name: reading.cpu_seconds for name, reading in self.readings().items()}
-        return {**used, "other programs": cpu.machine_seconds() - sum(used.values())}
+        return {**used, cpu.ELSEWHERE: cpu.machine_seconds() - sum(used.values())}
 
     def readings(self) -> dict[str, cpu.Reading]:
         """Return the CPU and memory of each part, the harness among them."""
         return {**cpu.read(self._pids), "sockets and harness": cpu.read_own()}
 
     def _web_answers(self) -> bool:
-        connection = http.client.HTTPConnection(LOOPBACK, int(self.variables["PORT"]), timeout=5)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return http_status(int(self.variables["PORT"]), "/healthz") == HTTPStatus.OK
+
+
+def procfile_command(name: str) -> list[str]:
+    """Return the command by which production runs a process."""
+    return exec_in_shell(read_procfile(ROOT / "Procfile")[name])

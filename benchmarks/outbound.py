@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import machine
 from benchmarks.costs import Cost, Round
 from benchmarks.environment import ROOT, Environment
+from benchmarks.tables import table
+from benchmarks.terminal import leave, new_console
 
 _LOG_WIDTH: Final = 110  # columns, where there is no terminal to ask
 _TITLES: Final = {
@@ -86,15 +87,13 @@ def as_json(results: Results) -> dict[str, Any]:
 
 def as_table(results: Results) -> Table:
     """Return what the terminal shows."""
-    table = Table(title="Outbound: what one costs", title_justify="left", title_style="bold")
-    table.add_column("")
-    for column in ("how many", "rounds", "seconds", "per s", "per s and core", "CPU µs", "PostgreSQL µs"):
-        table.add_column(column, justify="right")
+    columns = ("how many", "rounds", "seconds", "per s", "per s and core", "CPU µs", "PostgreSQL µs")
+    shown = table("Outbound: what one costs", "", *columns)
     for cost in results.costs:
         figures = (cost.per_second, cost.per_core_second, cost.cpu_us, cost.database_cpu_us)
         cells = [f"{cost.count:,}", f"{len(cost.rounds)}", f"{cost.seconds:,.1f}"]
-        table.add_row(_TITLES[cost.name], *cells, *(f"{figure:,.0f}" for figure in figures))
-    return table
+        shown.add_row(_TITLES[cost.name], *cells, *(f"{figure:,.0f}" for figure in figures))
+    return shown
 
 
 def main() -> int:
@@ -107,14 +106,12 @@ def main() -> int:
         "--json", type=Path, default=ROOT / "var" / "bench-outbound.json", help="for the figures (%(default)s)"
     )
     arguments = parser.parse_args()
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+    console = new_console(log_width=_LOG_WIDTH)
     with console.status("Sending mails and pushes, making digests"):
         results = measure(QUICK if arguments.quick else Scale())
     console.print(as_table(results))
     console.print(f"A digest run took {results.digest_memory_mib:,.0f} MiB at most.")
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(as_json(results), indent=2) + "\n")
-    console.print(f"[dim]All figures: {arguments.json}[/]")
+    leave(as_json(results), arguments.json, console)
     return 0
 
 

@@ -11,11 +11,11 @@ from rich.table import Table
 from benchmarks import machine
 from benchmarks.accounts import Account
 from benchmarks.comparison import Contest, Results
+from benchmarks.cpu import ELSEWHERE
 from benchmarks.measures import Peak
 from benchmarks.tables import table as _table
 
 _TOLERABLE_CORES: Final = 0.1
-_ELSEWHERE: Final = "other programs"  # of this machine: noise
 
 
 def as_json(results: Results) -> dict[str, Any]:
@@ -67,10 +67,10 @@ def _latencies(results: Results) -> Table:
 def _cpu(results: Results) -> Table:
     table = _table("Where the CPU went at peak, µs an event (median of the runs)", "", *results.peaks)
     medians = {contest: cpu_us_per_event(runs) for contest, runs in results.peaks.items()}
-    for part in dict.fromkeys(part for figures in medians.values() for part in figures if part != _ELSEWHERE):
+    for part in dict.fromkeys(part for figures in medians.values() for part in figures if part != ELSEWHERE):
         table.add_row(part, *(f"{figures.get(part, 0):,.0f}" for figures in medians.values()))
     table.add_section()
-    sums = (sum(us for part, us in figures.items() if part != _ELSEWHERE) for figures in medians.values())
+    sums = (sum(us for part, us in figures.items() if part != ELSEWHERE) for figures in medians.values())
     table.add_row("together", *(f"[bold]{us:,.0f}[/]" for us in sums))
     noise = (f"[dim]{cores:.2f} cores[/]" for cores in noise_in_cores(results).values())
     table.add_row("[dim]other programs of this machine[/]", *noise)
@@ -85,7 +85,7 @@ def cpu_us_per_event(runs: Sequence[Peak]) -> Mapping[str, float]:
 def noise_in_cores(results: Results) -> dict[Contest, float]:
     """Return how many cores programs that have nothing to do with it used meanwhile."""
     return {
-        contest: median(run.cpu_us_per_event[_ELSEWHERE] * run.account.published / run.seconds / 1e6 for run in runs)
+        contest: median(run.cpu_us_per_event[ELSEWHERE] * run.account.published / run.seconds / 1e6 for run in runs)
         for contest, runs in results.peaks.items()
     }
 

@@ -48,6 +48,8 @@ class Aws(Server):
             "log-level": "warning",
             # No grace for open requests: a long poll would hold up every stop, and its client tries again.
             "timeout-graceful-shutdown": "0",
+            # Seconds. uvicorn's own five would end just when beat, which calls every five, uses its connection again.
+            "timeout-keep-alive": "75",
         }
         flags = [f"--{name}={value}" for name, value in options.items()]
         return [sys.executable, "-m", "uvicorn", "devstack.sqs_emulator:app", "--no-access-log", *flags]

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,15 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+
+def stop_all(children: Collection[Child], *, patience: float) -> None:
+    """Ask all at once, and give them `patience` seconds together to finish what they have in hand."""
+    deadline = time.monotonic() + patience
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.stop(patience=deadline - time.monotonic())
 
 
 def spawn(

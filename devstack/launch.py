@@ -28,6 +28,8 @@ _LOCK = "demo.lock"
 _READY_PATIENCE = 60.0  # seconds
 _STOP_PATIENCE = 20.0  # for the batch in hand and the sockets to close
 _COMMAND_PATIENCE = 300.0  # a migration of much data
+#: What Celery warns of in many lines when it runs as root, which is allowed here.
+_UNHEARD = "ignore:You're running the worker with superuser privileges"
 _SET_UP = (("create_queues",), ("migrate", "--verbosity", "0"), ("seed_demo",))
 
 
@@ -50,7 +52,7 @@ def run_demo(console: Console, *, var: Path, port: int) -> None:
         with Servers.below(var, identity, durable=True).running() as servers:
             console.print("[green]✓[/] PostgreSQL, Valkey, SQS, SES, FCM and APNs are up")
             stack = describe(servers, identity, port=port, demo=True)
-            environment = stack.environment_over(os.environ)
+            environment = {**stack.environment_over(os.environ), "PYTHONWARNINGS": _UNHEARD}
             for command in _SET_UP:
                 _run_manage(console, command, environment)
             with (

@@ -8,7 +8,6 @@ import contextlib
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ from honcho.colour import get_colours
 from honcho.environ import parse_procfile
 from honcho.printer import Message, Printer
 
-from devstack.child import Child, spawn
+from devstack.child import Child, spawn, stop_all
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,8 @@ class Processes:
         return None
 
     def stop(self, *, patience: float) -> None:
-        """Ask all at once, and give them `patience` seconds together to finish what they have in hand."""
-        deadline = time.monotonic() + patience
-        for child in self._children.values():
-            child.ask_to_stop()
-        for child in self._children.values():
-            child.stop(patience=deadline - time.monotonic())
+        """Stop them together, within `patience` seconds, and print what they say meanwhile."""
+        stop_all(self._children.values(), patience=patience)
         for reader in self._readers:
             reader.join(timeout=1)
 

@@ -122,16 +122,13 @@ class Stack:
 
 def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> Stack:
     """The stack whose web process listens on `port`. `demo` opens the demo's own routes."""
-    base_url = f"http://{LOOPBACK}:{port}"
-    database_url, redis_url = servers.postgres.url, servers.valkey.url
-    aws_url, events_queue_url = servers.aws.endpoint_url, servers.aws.queue_url(EVENTS_QUEUE)
     return Stack(
-        base_url=base_url,
+        base_url=f"http://{LOOPBACK}:{port}",
         websocket_url=f"ws://{LOOPBACK}:{port}/ws/notifications",
-        database_url=database_url,
-        redis_url=redis_url,
-        sqs_endpoint_url=aws_url,
-        events_queue_url=events_queue_url,
+        database_url=servers.postgres.url,
+        redis_url=servers.valkey.url,
+        sqs_endpoint_url=servers.aws.endpoint_url,
+        events_queue_url=servers.aws.queue_url(EVENTS_QUEUE),
         ses_endpoint_url=servers.ses.url,
         mailbox_url=servers.ses.mailbox_url,
         fcm_simulator_url=servers.fcm.url,
@@ -139,34 +136,60 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
         environment={
             "DEMO": "1" if demo else "0",
             "DEBUG": "0",
-            "BIND_ADDRESS": LOOPBACK,
-            "PORT": str(port),
-            "PUBLIC_URL": base_url,
-            "ALLOWED_HOSTS": f"{LOOPBACK},localhost",
-            "ALLOWED_ORIGINS": f"{base_url},http://localhost:{port}",
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "SQS_ENDPOINT_URL": aws_url,
-            "EVENTS_QUEUE_URL": events_queue_url,
+            **_web(port),
+            **_data(servers),
             "SES_ENDPOINT_URL": servers.ses.url,
             **_push(servers),
-            # Where the demo's page looks for what the providers took; no setting of the product.
-            "MAILBOX_URL": servers.ses.mailbox_url,
-            "FCM_SIMULATOR_URL": servers.fcm.url,
-            "APNS_SIMULATOR_URL": servers.apns.url,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "SECRET_KEY": identity.secret_key,
-            "JWT_ALGORITHM": "HS256",
-            "JWT_SECRET": identity.jwt_secret,
-            "JWT_ISSUER": "notifications-devstack",
-            "JWT_AUDIENCE": "notifications",
-            "SERVICE_TOKEN_SOURCES": json.dumps(_SOURCES),
+            **_simulators(servers),
+            **_credentials(identity),
             "NO_PROXY": f"{LOOPBACK},localhost",
             "no_proxy": f"{LOOPBACK},localhost",
         },
     )
+
+
+def _web(port: int) -> Mapping[str, str]:
+    base_url = f"http://{LOOPBACK}:{port}"
+    return {
+        "BIND_ADDRESS": LOOPBACK,
+        "PORT": str(port),
+        "PUBLIC_URL": base_url,
+        "ALLOWED_HOSTS": f"{LOOPBACK},localhost",
+        "ALLOWED_ORIGINS": f"{base_url},http://localhost:{port}",
+    }
+
+
+def _data(servers: Servers) -> Mapping[str, str]:
+    return {
+        "DATABASE_URL": servers.postgres.url,
+        "REDIS_URL": servers.valkey.url,
+        "SQS_ENDPOINT_URL": servers.aws.endpoint_url,
+        "EVENTS_QUEUE_URL": servers.aws.queue_url(EVENTS_QUEUE),
+    }
+
+
+def _simulators(servers: Servers) -> Mapping[str, str]:
+    """Where the demo's page looks for what the providers took; no settings of the product."""
+    return {
+        "MAILBOX_URL": servers.ses.mailbox_url,
+        "FCM_SIMULATOR_URL": servers.fcm.url,
+        "APNS_SIMULATOR_URL": servers.apns.url,
+    }
+
+
+def _credentials(identity: Identity) -> Mapping[str, str]:
+    """AWS's, which the emulators do not look at, and what the product signs and checks with."""
+    return {
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "SECRET_KEY": identity.secret_key,
+        "JWT_ALGORITHM": "HS256",
+        "JWT_SECRET": identity.jwt_secret,
+        "JWT_ISSUER": "notifications-devstack",
+        "JWT_AUDIENCE": "notifications",
+        "SERVICE_TOKEN_SOURCES": json.dumps(_SOURCES),
+    }
 
 
 def _push(servers: Servers) -> Mapping[str, str]:

@@ -31,10 +31,11 @@ from delivery.transports import bell
 from devstack.child import Child, spawn
 from devstack.ports import http_status
 from devstack.processes import exec_in_shell, read_procfile
+from devstack.sqs_faults import SqsFault, order
 from devstack.stack import Servers
 from devstack.waiting import wait_until
-from notifications import socket_places
 from notifications.event_queue import EventQueue
+from notifications.sockets import places
 from preferences import rollout
 from preferences.models import Flag, User
 from tests.mailbox import Mailbox
@@ -140,7 +141,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def _redis_and_sqs_are_asked_at_once() -> None:
     """Whatever failed in the test before, which nobody is told about any more."""
     bell._unrung.forget()
-    for module in (bell, socket_places, dispatch):
+    for module in (bell, places, dispatch):
         module._respite.end()
 
 
@@ -235,6 +236,15 @@ def queue(settings: Settings) -> EventQueue:
 
 
 @pytest.fixture
+def failing_sqs(servers: Servers) -> Iterator[str]:
+    """Answers 500 or 503 to every call, until it is told otherwise at this address."""
+    url = servers.aws.endpoint_url
+    order(url, SqsFault(refused=1.0))
+    yield url
+    order(url, None)
+
+
+@pytest.fixture
 def start_intake(
     transactional_db: None, flag_on: Flag, queue: EventQueue, tmp_path: Path
 ) -> Iterator[Callable[[], Child]]:
@@ -289,7 +299,7 @@ def running_process(
 
     `app` is the Celery application of a worker: with tests.delivery.impatient its minutes are seconds.
     """
-    on_test_database = {**os.environ, "DATABASE_URL": _test_database_url(), **environment}
+    on_test_database = {**os.environ, "DATABASE_URL": url_of_test_database(), **environment}
     command = read_procfile(ROOT / "Procfile")[name].replace("-A notifications_project", f"-A {app}")
     with log.open("ab") as output:
         child = spawn(exec_in_shell(command), environment=on_test_database, output=output, directory=ROOT)
@@ -300,6 +310,7 @@ def running_process(
         print(log.read_text(errors="replace"))
 
 
-def _test_database_url() -> str:
+def url_of_test_database() -> str:
+    """Return the address of the database that this test's rows are in, for a process of its own."""
     url = urlsplit(os.environ["DATABASE_URL"])
     return url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.mutations import Json, values
+from tests.json_mutants import Json, values
 
 Schema = Mapping[str, Any]
 Strategy = st.SearchStrategy[Json]

@@ -1,6 +1,6 @@
 """People who work in the admin, as its groups make them."""
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from preferences.models import User
@@ -22,6 +22,20 @@ def member(address: str, *groups: str) -> User:
     user.groups.set(Group.objects.filter(name__in=groups))
     assert user.groups.count() == len(groups)
     return user
+
+
+def staff_with(*permissions: str) -> User:
+    """Somebody who may log in to the admin, with these permissions by codename and nothing else."""
+    user = User.objects.create_user("agent@example.com", name="Agent", is_staff=True)
+    allow(user, *permissions)
+    return user
+
+
+def allow(user: User, *permissions: str) -> None:
+    """Give somebody these permissions more."""
+    found = Permission.objects.filter(codename__in=permissions)
+    assert found.count() == len(permissions)
+    user.user_permissions.add(*found)
 
 
 def superuser() -> User:

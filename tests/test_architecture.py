@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.template.loader import get_template
 
 from delivery.rendering import render
-from delivery.transports.registry import OUTBOUND, TRANSPORTS
+from delivery.transports.registry import OUTBOUND
 from preferences.catalog import TYPES, NotificationType
 from preferences.decisions import Reason
 
@@ -108,7 +108,7 @@ def is_upper_bound(node: ast.AST) -> bool:
 def test_every_outbound_channel_has_its_transport_its_queue_and_a_worker_on_it():
     procfile = (ROOT / "Procfile").read_text()
     for channel in OUTBOUND:
-        assert TRANSPORTS[channel]().send
+        assert OUTBOUND[channel].transport().send
         queue = settings.OUTBOUND_QUEUES[channel]
         suffix = queue.removeprefix(settings.OUTBOUND_QUEUE_PREFIX)
         assert f"--queues ${{OUTBOUND_QUEUE_PREFIX:-notification}}{suffix} " in procfile

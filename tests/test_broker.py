@@ -1,20 +1,7 @@
 """Kombu's way to SQS as a worker goes it at its start (notifications_project/broker.py)."""
 
-from collections.abc import Iterator
-
-import pytest
-
-from devstack.sqs_faults import SqsFault, order
+from devstack.sqs_faults import order
 from notifications_project.celery import app
-
-
-@pytest.fixture
-def failing_sqs(servers) -> Iterator[str]:
-    """Answers 500 or 503 to every call, until it is told otherwise at this address."""
-    url = servers.aws.endpoint_url
-    order(url, SqsFault(refused=1.0))
-    yield url
-    order(url, None)
 
 
 def test_a_worker_that_starts_while_sqs_fails_tries_again(failing_sqs):

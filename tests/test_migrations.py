@@ -1,11 +1,9 @@
 """Migrations forwards and backwards on tables with rows, beside the release before, and with what locks (spec §4)."""
 
 import itertools
-import json
 import os
 import secrets
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -24,9 +22,8 @@ from django.db.models import NOT_PROVIDED, Value
 from django.db.models.functions import Now
 from psycopg.sql import SQL, Identifier
 
+from tests.database_contents import contents, files, lost, schema, tables
 from tests.filled_tables import OURS, ROWS, columns, fill, tables_of
-
-Row = Mapping[str, Any]
 
 
 @pytest.fixture
@@ -78,65 +75,6 @@ def models_of_now() -> Apps:
     """The models as the migrations that are applied have made them."""
     loader = MigrationLoader(connection)
     return loader.project_state([key for key in loader.applied_migrations if key in loader.graph.nodes]).apps
-
-
-# --- What is in the database ---------------------------------------------------------------------------------
-
-
-def query(text: Any, *values: str) -> list[Any]:
-    """The first column of the answer."""
-    with connection.cursor() as cursor:
-        cursor.execute(text, values or None)
-        return [row[0] for row in cursor.fetchall()]
-
-
-def tables() -> list[str]:
-    return query("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'django_migrations'")
-
-
-def contents() -> Mapping[str, list[Row]]:
-    """Every row of every table."""
-    every_row = SQL("SELECT to_jsonb(found)::text FROM {} found")
-    return {table: list(map(json.loads, query(every_row.format(Identifier(table))))) for table in tables()}
-
-
-def lost(before: Mapping[str, list[Row]]) -> Mapping[str, list[str]]:
-    """What was there before and is not, of the tables and columns that are still there."""
-    after = contents()
-    missing = {}
-    for table in before.keys() & after.keys():
-        shared = columns_of(table).intersection(*before[table])
-        missing[table] = [*(_shown(before[table], shared) - _shown(after[table], shared)).elements()]
-    return {table: found for table, found in missing.items() if found}
-
-
-def columns_of(table: str) -> set[str]:
-    return {*query("SELECT column_name FROM information_schema.columns WHERE table_name = %s", table)}
-
-
-def _shown(found: list[Row], shared: Collection[str]) -> Counter[str]:
-    return Counter(json.dumps({name: row[name] for name in sorted(shared)}) for row in found)
-
-
-def schema() -> set[str]:
-    """Every column, index, constraint and storage parameter, in PostgreSQL's words."""
-    described = (
-        "SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, collation_name,"
-        " is_nullable, column_default) FROM information_schema.columns WHERE table_schema = 'public'",
-        "SELECT concat_ws(' ', pg_get_indexdef(indexrelid), indisvalid) FROM pg_index"
-        " JOIN pg_class ON oid = indexrelid WHERE relnamespace = 'public'::regnamespace",
-        "SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint"
-        " WHERE connamespace = 'public'::regnamespace",
-        "SELECT concat_ws(' ', relname, reloptions) FROM pg_class"
-        " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'",
-    )
-    return {line for text in described for line in query(text)}
-
-
-def files() -> set[str]:
-    """The file of each table with its rows, which changes when a table is written anew."""
-    text = "SELECT concat_ws(' ', tablename, pg_relation_filenode(tablename::regclass)) FROM pg_tables"
-    return {*query(f"{text} WHERE schemaname = 'public'")}
 
 
 # --- With rows -----------------------------------------------------------------------------------------------
@@ -210,6 +148,7 @@ REVIEWED: Mapping[tuple[str, str], str] = {
     ("delivery", "0002_ses_feedback"): "the index is made on `deliveries` before the release that fills it",
     ("notifications", "0004_support_group"): "writes two groups and their permissions",
     ("notifications", "0006_vacuum_what_is_inserted"): "SHARE UPDATE EXCLUSIVE, beside which all may read and write",
+    ("notifications", "0007_see_how_it_runs"): "writes permissions of groups and staff",
     ("preferences", "0002_flag_and_switch"): "writes two rows",
     ("preferences", "0006_index_names_and_staff"): "ANALYZE: SHARE UPDATE EXCLUSIVE too",
 }

@@ -7,9 +7,9 @@ import pytest
 
 from delivery import attempts
 from delivery.models import Delivery
-from delivery.transports.registry import TRANSPORTS
+from delivery.transports.registry import OUTBOUND
 from devstack.waiting import wait_until
-from notifications import inbox, pipeline
+from notifications import inbox, marking, pipeline
 from notifications.models import Decision, Notification, Path
 from notifications_producer import Event, Producer, Resource
 from preferences import push_tokens
@@ -97,7 +97,7 @@ def test_pagination_returns_correct_results_with_500_plus_notifications(web, ali
     for number, page in enumerate(pages(web, alice, limit=25)):
         seen += [notification["id"] for notification in page["notifications"]]
         pipeline.process([message(event_for(alice, id=f"meanwhile {number}"))], path=Path.SQS)
-        inbox.mark_read(alice.id, seen[-1])
+        marking.mark_read(alice.id, seen[-1])
     assert len(seen) == len(set(seen)) == 600
     assert set(seen) == there
 
@@ -130,8 +130,8 @@ def test_failed_email_push_delivery_does_not_block_in_app_delivery(web, intake, 
     with open_bell(web.websocket_url, alice) as bell:
         producer.publish(assigned(alice))
         bell.hear("notification", seconds=BOOT)
-        for channel, transport in TRANSPORTS.items():
-            attempts.attempt(channel, list(Delivery.objects.values_list("id", flat=True)), transport)
+        for channel, outbound in OUTBOUND.items():
+            attempts.attempt(channel, list(Delivery.objects.values_list("id", flat=True)), outbound.transport)
         failed = set(Delivery.objects.exclude(provider_error="").values_list("channel", "state"))
         assert failed == {("email", "pending"), ("push", "pending")}
         producer.publish(assigned(alice))

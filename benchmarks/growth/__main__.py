@@ -1,7 +1,6 @@
 """`python -m benchmarks.growth`: follow the curves, show tables, leave the figures as JSON and the plot beside them."""
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +19,10 @@ from benchmarks.growth.latency_curve import latencies
 from benchmarks.growth.scale import QUICK, Curve, Scale
 from benchmarks.growth.socket_curve import sockets
 from benchmarks.growth.tables import Tables
+from benchmarks.terminal import INTERRUPTED, leave, new_console
 from devstack.interrupts import interrupt_once
 
 _LOG_WIDTH: Final = 120  # columns, where there is no terminal to ask
-_INTERRUPTED: Final = 130
 _LOGS: Final = ROOT / "var" / "growth"
 
 _MEASURES: Final[Mapping[Curve, Callable[[Bench], list[Point]]]] = {
@@ -38,7 +37,7 @@ _MEASURES: Final[Mapping[Curve, Callable[[Bench], list[Point]]]] = {
 def main() -> int:
     """Return 1 when a curve could not be followed, 130 when it was interrupted."""
     arguments = _arguments()
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+    console = new_console(log_width=_LOG_WIDTH)
     scale = QUICK if arguments.quick else Scale()
     found: list[Point] = []
     interrupt_once()
@@ -46,7 +45,7 @@ def main() -> int:
         _follow(arguments.curves or list(Curve), scale, found, tell=_teller(console))
     except KeyboardInterrupt:
         console.print("Everything is stopped.")
-        return _INTERRUPTED
+        return INTERRUPTED
     except RuntimeError as error:
         console.print(f"[bold red]Not carried out[/]: {escape(str(error))}")
         return 1
@@ -87,11 +86,9 @@ def _keep(found: Sequence[Point], scale: Scale, file: Path, console: Console) ->
     if not found:
         return
     content = report.as_json(found, scale)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content, indent=2) + "\n")
-    plot.draw(content, file.with_suffix(".png"))
     console.print(report.as_tables(found))
-    console.print(f"[dim]All figures: {file} and {file.with_suffix('.png').name}[/]")
+    leave(content, file, console)
+    plot.draw(content, file.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from benchmarks import cpu
-from benchmarks.environment import ROOT, Environment, Process
+from benchmarks.environment import Environment, Process, procfile_command
 from benchmarks.growth.drain import Drain
 from benchmarks.growth.peak_memory import PeakMemory
 from benchmarks.growth.scale import Contest, Scale
@@ -16,7 +16,6 @@ from benchmarks.growth.tables import Tables
 from benchmarks.publisher import Order, Way, carry_out, sender
 from benchmarks.queues import Queue
 from benchmarks.traffic import Traffic
-from devstack.processes import exec_in_shell, read_procfile
 from devstack.stack import EVENTS_QUEUE
 from devstack.waiting import wait_until
 from notifications_producer import Event
@@ -56,8 +55,8 @@ class Bench:
     @contextlib.contextmanager
     def intake(self, **variables: str) -> Iterator[Consumer]:
         """The intake of the Procfile with some variables of its own, warm and connected."""
-        command = exec_in_shell(read_procfile(ROOT / "Procfile")["intake"])
-        with self.environment.process("intake", with_variables(variables, command)) as process:
+        command = with_variables(variables, procfile_command("intake"))
+        with self.environment.process("intake", command) as process:
             intake = Consumer(Contest.OURS, process, self._events)
             self.warm_up(intake, Way.IN_TENS)
             yield intake

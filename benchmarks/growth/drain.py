@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Final
 
+from benchmarks.cpu import ELSEWHERE
 from benchmarks.growth.scale import Contest, Curve
-
-ELSEWHERE: Final = "other programs"  # of this machine: noise
 
 
 @dataclass(frozen=True, slots=True)

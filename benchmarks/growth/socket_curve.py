@@ -1,7 +1,6 @@
 """Throughput against open sockets: 200 people with an open bell get the events, thousands of others sit idle."""
 
 import json
-import resource
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from benchmarks import descriptors
 from benchmarks.environment import Process
 from benchmarks.growth.bench import Bench, Consumer
 from benchmarks.growth.drain import Drain, Point
@@ -22,14 +22,13 @@ from devstack.waiting import wait_until
 
 _LISTENERS: Final = 200
 _SOCKETS_PER_PROCESS: Final = 1_000
-_FILES_BESIDE: Final = 1_000  # that a process has open beside its sockets
 _PATIENCE: Final = 90.0  # seconds, for one process to open its sockets
 
 
 def sockets(bench: Bench) -> list[Point]:
     """Ten events a message, each to one of 200 open bells, until the last one has rung."""
     counts = bench.scale.sockets
-    _allow_files(max(counts) + _LISTENERS + _FILES_BESIDE)
+    descriptors.allow(max(counts) + _LISTENERS)
     tokens = bench.environment.populate(_LISTENERS + max(counts))
     listeners, idle = tokens[:_LISTENERS], tokens[_LISTENERS:]
     points = []
@@ -67,10 +66,3 @@ def _await_open(holder: Process, directory: Path) -> None:
     wait_until(lambda: is_open.exists() or not holder.child.is_alive, seconds=_PATIENCE)
     if not is_open.exists():
         raise RuntimeError("the idle sockets do not open; their log says why")
-
-
-def _allow_files(count: int) -> None:
-    """Allow so many open files to us and to the processes that we start. Raises ValueError where that is too many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))

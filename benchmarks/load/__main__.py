@@ -16,10 +16,10 @@ from benchmarks.load.mix import Mix
 from benchmarks.load.plan import Plan
 from benchmarks.load.progress import watching
 from benchmarks.load.run import Results, carry_out
+from benchmarks.terminal import INTERRUPTED, new_console
 from devstack.interrupts import interrupt_once
 
 _LOG_WIDTH: Final = 120  # columns, where there is no terminal to ask
-_INTERRUPTED: Final = 130
 
 
 def main() -> int:
@@ -32,14 +32,14 @@ def main() -> int:
         warm_up=arguments.warm_up,
         users=arguments.users,
     )
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+    console = new_console(log_width=_LOG_WIDTH)
     interrupt_once()
     try:
         with watching(plan, console) as watcher:
             results = carry_out(plan, logs=arguments.var / "logs", tell=watcher.tell, watch=watcher.watch)
     except KeyboardInterrupt:
         console.print("Everything is stopped.")
-        return _INTERRUPTED
+        return INTERRUPTED
     except RuntimeError as error:
         console.print(f"[bold red]Not carried out[/]: {escape(str(error))}")
         return 1

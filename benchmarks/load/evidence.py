@@ -11,7 +11,7 @@ from psycopg.sql import SQL
 
 from benchmarks.load.account import Seen, Tally
 from benchmarks.load.providers import Providers
-from benchmarks.load.sheet import Moments, Sheet, none
+from benchmarks.load.sheet import Moments, Sheet
 from benchmarks.traffic import Traffic
 
 Key = TypeVar("Key", int, str)
@@ -86,7 +86,7 @@ class Reader:
         """Return how often each event is among the rows, and its first moment."""
         table = np.array(list(rows), np.float64).reshape(-1, 2)
         numbers: Numbers = table[:, 0].astype(np.int64)
-        moments = none(self.traffic.count)
+        moments = np.full(self.traffic.count, np.nan)
         np.fmin.at(moments, numbers, table[:, 1] - self.clock_offset)
         return np.bincount(numbers, minlength=self.traffic.count), moments
 

@@ -2,8 +2,8 @@
 
 The schedule is fixed beforehand and does not wait for answers (an open loop): several calls are in flight, and a call
 that takes long does not make the next ones late, unless so many take long that nobody is free. That is visible in the
-sheet as calls that began after they were due, and fails the run. A producer that is hopelessly late gives up: a queue
-that grows for minutes slows the emulator down, and what follows would be the measure of nothing.
+sheet as calls that began after they were due, and fails the run. A producer that is hopelessly late gives up: what
+follows would not be the load that was asked for.
 """
 
 import os

@@ -24,7 +24,7 @@ class Watcher:
     def tell(self, text: str) -> None:
         """Show what is going on."""
         self._progress.update(self._task, description=text)
-        if not self._console.is_terminal and text != "draining":
+        if not self._console.is_terminal:
             self._console.print(text)
 
     def watch(self, sample: Sample) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from benchmarks import machine
+from benchmarks import machine, musts
 from benchmarks.load import verdict
 from benchmarks.load.run import Results
 from benchmarks.percentiles import Percentiles
@@ -47,7 +47,7 @@ def as_json(results: Results) -> dict[str, Any]:
 
 def as_tables(results: Results) -> Group:
     """Return what the terminal shows."""
-    return Group(_account(results), _stages(results), _parts(results), _musts(results))
+    return Group(_account(results), _stages(results), _parts(results), musts.as_table(results.musts))
 
 
 def _account(results: Results) -> Table:
@@ -81,11 +81,4 @@ def _parts(results: Results) -> Table:
         middle, grown = memory.get(part, (0.0, 0.0))
         sizes = (f"{middle / _MIB:,.0f}", f"{grown / _MIB:+,.1f}") if part in memory else ("", "")
         table.add_row(part, f"{used:.2f}", f"{per_event[part]:,.0f}", *sizes)
-    return table
-
-
-def _musts(results: Results) -> Table:
-    table = _table("Must", "", "measured", "")
-    for must in results.musts:
-        table.add_row(must.text, must.measured, "[green]holds[/]" if must.holds else "[bold red]missed[/]")
     return table

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,12 +11,11 @@ from benchmarks.environment import Process
 from benchmarks.load import account, evidence, stages, verdict
 from benchmarks.load.account import Account
 from benchmarks.load.plan import Plan
+from benchmarks.load.running import Running, Tell, running
 from benchmarks.load.samples import Sample, Sampler
 from benchmarks.load.sheet import Moments, how_many
-from benchmarks.load.stage import Stage as Running
-from benchmarks.load.stage import Tell, running
 from benchmarks.load.stages import Second, Stage
-from benchmarks.load.verdict import Must
+from benchmarks.musts import Must
 from benchmarks.percentiles import Percentiles
 from benchmarks.publisher import sleep_until
 
@@ -47,52 +47,54 @@ class Results:
 
 def carry_out(plan: Plan, *, logs: Path, tell: Tell, watch: Watch) -> Results:
     """Take the measure; `tell` hears what is going on, `watch` gets a sample each second."""
-    with running(plan, logs=logs, tell=tell) as stage:
+    with running(plan, logs=logs, tell=tell) as everything:
         start_at = time.monotonic() + _BOOT_SECONDS
         end_at = start_at + plan.count / plan.rate
-        sampler = Sampler(stage.environment, stage.sheet, start_at=start_at)
-        with stage.publishing(plan.order(start_at=start_at)) as producer:
-            drained_at = _watch(stage, sampler, producer, end_at=end_at, tell=tell, watch=watch)
+        with (
+            closing(Sampler(everything.environment, everything.sheet, start_at=start_at)) as sampler,
+            everything.publishing(plan.order(start_at=start_at)) as producer,
+        ):
+            drained_at = _watch(everything, sampler, producer, end_at=end_at, tell=tell, watch=watch)
         tell("accounting for every event")
         found = evidence.gather(
             plan.order(start_at=start_at).traffic,
-            stage.sheet,
-            stage.providers,
-            database_url=stage.environment.stack.database_url,
+            everything.sheet,
+            everything.providers,
+            database_url=everything.environment.stack.database_url,
             clock_offset=time.time() - time.monotonic(),
         )
-        moments = stages.columns(plan, stage.sheet, found, start_at=start_at)
+        moments = stages.columns(plan, everything.sheet, found, start_at=start_at)
         drained_after = None if drained_at is None else max(0.0, drained_at - end_at)
-        settled = Account(account.compare(plan, found.seen), found.rejected, stage.providers.missed, dict(found.states))
+        lines, not_read = account.compare(plan, found.seen), everything.providers.missed
+        settled = Account(lines, found.rejected, not_read, dict(found.states))
         return _results(plan, settled, moments, sampler.taken, drained_after=drained_after)
 
 
 def _watch(
-    stage: Running, sampler: Sampler, producer: Process, *, end_at: float, tell: Tell, watch: Watch
+    everything: Running, sampler: Sampler, producer: Process, *, end_at: float, tell: Tell, watch: Watch
 ) -> float | None:
     """Look on each second until nothing is under way any more; return when that was (monotonic), None: never."""
     tell("warm-up and steady rate")
     has_ended = False
     while time.monotonic() < end_at + _PATIENCE:
         looked_at = time.monotonic()
-        stage.providers.read()
+        everything.providers.read()
         sample = sampler.take()
         watch(sample)
         if has_ended and sample.is_idle and sample.heard == sample.published:
-            stage.providers.read()
+            everything.providers.read()
             return looked_at
-        has_ended = _has_ended(stage, producer)
-        if has_ended:
+        if not has_ended and (has_ended := _has_ended(everything, producer)):
             tell("draining")
         sleep_until(looked_at + _PERIOD)
     return None
 
 
-def _has_ended(stage: Running, producer: Process) -> bool:
+def _has_ended(everything: Running, producer: Process) -> bool:
     """Whether the producer has published all that it will. Raises RuntimeError when it failed."""
     code = producer.child.process.poll()
     if code:
-        raise RuntimeError(f"the producer failed; see {stage.environment.logs / 'producer.log'}")
+        raise RuntimeError(f"the producer failed; see {everything.environment.logs / 'producer.log'}")
     return code == 0
 
 

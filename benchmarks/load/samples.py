@@ -58,7 +58,7 @@ class Sampler:
         """Look at everything now."""
         now, readings, machine = time.monotonic(), self._environment.readings(), cpu.machine_seconds()
         cores = _cores(self._readings, readings, now - self._read_at)
-        cores["other programs"] = max(0.0, (machine - self._machine) / (now - self._read_at) - sum(cores.values()))
+        cores[cpu.ELSEWHERE] = max(0.0, (machine - self._machine) / (now - self._read_at) - sum(cores.values()))
         waiting: dict[str, int] = dict(self._connection.execute(_UNDER_WAY).fetchall())
         sample = Sample(
             at=now - self._start_at,

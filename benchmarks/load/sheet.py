@@ -46,11 +46,6 @@ def count_one(counts: Counts, number: int) -> None:
     counts[number] = min(_MOST, int(counts[number]) + 1)
 
 
-def none(count: int) -> Moments:
-    """Return a column without any moment."""
-    return np.full(count, np.nan)
-
-
 def how_many(moments: Moments) -> int:
     """Return how many events have a moment in the column."""
     return int(np.count_nonzero(~np.isnan(moments)))

@@ -1,7 +1,6 @@
 """What a load must hold (spec §10), and whether it did. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
@@ -9,21 +8,13 @@ from benchmarks.load.account import Account
 from benchmarks.load.plan import Plan
 from benchmarks.load.samples import Sample, growth
 from benchmarks.load.stages import Stage
+from benchmarks.musts import Must
 from benchmarks.percentiles import Percentiles
 
 MOST_LATE_MS: Final = 2_000.0  # P95, event to socket
 DRAIN_SECONDS: Final = 60.0
 _MOST_LAG_MS: Final = 250.0  # P99 of the producer's calls behind their schedule; more, and it was not the schedule
 _GROWN_SECONDS: Final = 1.0  # of traffic; a queue that holds so much more in the end was growing
-
-
-@dataclass(frozen=True, slots=True)
-class Must:
-    """One thing that must hold, with the figure that was measured."""
-
-    text: str
-    measured: str
-    holds: bool
 
 
 def judge(

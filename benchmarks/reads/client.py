@@ -7,13 +7,14 @@ import contextlib
 import selectors
 import socket
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 _PIECE: Final = 65_536
 _PATIENCE: Final = 30.0  # seconds, for any answer
-_OK: Final = 200
 
 Subject = TypeVar("Subject")
 
@@ -55,7 +56,7 @@ class Client:
         """Make all the calls, and yield the answers as they come. Raises CallFailed."""
         waiting = iter(calls)
         with contextlib.ExitStack() as opened, selectors.DefaultSelector() as selector:
-            for call in _first(self._count, waiting):
+            for call in islice(waiting, self._count):
                 connection: _Connection[Subject] = opened.enter_context(_Connection(self._address))
                 selector.register(connection.socket, selectors.EVENT_READ, connection)
                 connection.send(call)
@@ -106,14 +107,9 @@ def body_of(received: bytearray) -> bytes | None:
     if not found:
         return None
     status, *headers = bytes(head).lower().split(b"\r\n")
-    if int(status.split(maxsplit=2)[1]) != _OK:
+    if int(status.split(maxsplit=2)[1]) != HTTPStatus.OK:
         raise CallFailed(f"{status.decode()}: {body[:200].decode(errors='replace')}")
     length = next((int(line.partition(b":")[2]) for line in headers if line.startswith(b"content-length:")), None)
     if length is None:
         raise CallFailed("an answer without Content-Length")
     return bytes(body) if len(body) >= length else None
-
-
-def _first(count: int, calls: Iterator[Call[Subject]]) -> Iterator[Call[Subject]]:
-    for _, call in zip(range(count), calls, strict=False):
-        yield call

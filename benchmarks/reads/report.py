@@ -7,21 +7,21 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from benchmarks import machine
-from benchmarks.load.verdict import Must
+from benchmarks import machine, musts
+from benchmarks.musts import Must
 from benchmarks.percentiles import Percentiles
 from benchmarks.reads import verdict
 from benchmarks.reads.measures import Scale, Shown, Tally
 from benchmarks.tables import table as _table
 
 
-def as_json(scale: Scale, results: Sequence[Shown], musts: Sequence[Must]) -> dict[str, Any]:
+def as_json(scale: Scale, results: Sequence[Shown], held: Sequence[Must]) -> dict[str, Any]:
     """Return everything that was measured, with the machine."""
     return {
         "machine": machine.describe(),
         "scale": asdict(scale),
-        "passed": all(must.holds for must in musts),
-        "musts": [asdict(must) for must in musts],
+        "passed": all(must.holds for must in held),
+        "musts": [asdict(must) for must in held],
         "scenes": [
             {
                 **asdict(shown.scene),
@@ -34,9 +34,9 @@ def as_json(scale: Scale, results: Sequence[Shown], musts: Sequence[Must]) -> di
     }
 
 
-def as_tables(results: Sequence[Shown], musts: Sequence[Must]) -> Group:
+def as_tables(results: Sequence[Shown], held: Sequence[Must]) -> Group:
     """Return what the terminal shows."""
-    return Group(*map(_scene, results), _musts(musts))
+    return Group(*map(_scene, results), musts.as_table(held))
 
 
 def _figures(shown: Shown, tally: Tally) -> dict[str, Any]:
@@ -60,11 +60,4 @@ def _scene(shown: Shown) -> Table:
         used = (figures["web_cpu_us"], figures["database_cpu_us"], figures["client_cpu_us"])
         times = (f"{value:,.1f}" for value in (latency.p50, latency.p95, latency.p99))
         table.add_row(kind, f"{len(tally.seconds):,}", *times, *("" if us is None else f"{us:,.0f}" for us in used))
-    return table
-
-
-def _musts(musts: Sequence[Must]) -> Table:
-    table = _table("Must", "", "measured", "")
-    for must in musts:
-        table.add_row(must.text, must.measured, "[green]holds[/]" if must.holds else "[bold red]missed[/]")
     return table

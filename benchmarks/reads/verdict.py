@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from benchmarks.load.verdict import Must
+from benchmarks.musts import Must
 from benchmarks.percentiles import Percentiles
 from benchmarks.reads.kinds import Kind
 from benchmarks.reads.measures import Scene, Shown

@@ -1,18 +1,17 @@
 """`python -m benchmarks.sockets [--quick] [--sockets 10000]`: 1 when a must of spec §10 fails."""
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
+from benchmarks import descriptors
 from benchmarks.environment import ROOT, Environment
 from benchmarks.sockets import report, verdict
 from benchmarks.sockets.measures import Result, Scale, Tell, measure
-from benchmarks.sockets.stage import allow_descriptors, playing
+from benchmarks.sockets.stage import playing
+from benchmarks.terminal import leave, new_console
 
 _LOGS: Final = ROOT / "var" / "bench-sockets"
 _QUICK: Final = Scale(sockets=500, idle_seconds=5.0, probes=50)
@@ -22,7 +21,7 @@ _LOG_WIDTH: Final = 110  # columns, where there is no terminal to ask
 
 def run(scale: Scale, tell: Tell) -> Result:
     """Measure sockets to the web process of the Procfile, on servers of their own."""
-    allow_descriptors(scale.sockets)
+    descriptors.allow(scale.sockets)
     tell("starting the servers")
     with Environment.running(logs=_LOGS) as environment:
         tokens = environment.populate(scale.sockets)
@@ -36,14 +35,12 @@ def main() -> int:
     scale = _QUICK if arguments.quick else Scale()
     if arguments.sockets:
         scale = replace(scale, sockets=arguments.sockets)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+    console = new_console(log_width=_LOG_WIDTH)
     with console.status("") as status:
         result = run(scale, console.print if not console.is_terminal else status.update)
     lines = verdict.judge(result)
     console.print(report.as_tables(result, lines))
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(report.as_json(result, lines), indent=2) + "\n")
-    console.print(f"[dim]All figures: {arguments.json}[/]")
+    leave(report.as_json(result, lines), arguments.json, console)
     return 0 if verdict.passed(lines) else 1
 
 

@@ -6,8 +6,6 @@ rounds. Decision 0015 says what came of it.
 """
 
 import argparse
-import json
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +21,12 @@ from rich.table import Table
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from benchmarks import machine
+from benchmarks import descriptors, machine
 from benchmarks.environment import ROOT, Environment, Process
 from benchmarks.sockets import contenders
 from benchmarks.sockets.measures import wait_heard
-from benchmarks.sockets.stage import Stage, allow_descriptors, playing
+from benchmarks.sockets.stage import Stage, playing
+from benchmarks.terminal import leave, new_console
 from devstack.waiting import wait_until
 
 _CALLS: Final = 300  # of the list
@@ -36,7 +35,7 @@ _RINGS: Final = 5  # of everybody
 _PATIENCE: Final = 20.0  # seconds, for a close and for an end
 _TRACELESS: Final = 45.0
 _TOO_LONG: Final = 40_000  # characters in one message; the spec allows 32 KiB
-_WIDTH: Final = 140
+_LOG_WIDTH: Final = 140  # columns, where there is no terminal to ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def compare(
     with playing(environment, sockets=sockets) as stage:
         for number in range(rounds):
             for name, command in contenders.commands(environment, packages).items():
-                with contenders.running(environment, command) as process:
+                with environment.web(command) as process:
                     results[name].append(play(stage, process, tokens))
                 console.print(f"[dim]{number + 1}/{rounds} {name}: {results[name][-1]}[/]")
     return results
@@ -148,12 +147,17 @@ def as_table(results: Mapping[str, Sequence[Round]]) -> Table:
     for column in ("", *columns):
         table.add_column(column)
     for name, rounds in results.items():
-        figures = [median(getattr(one, field) for one in rounds) for field in ("call_us", "handshake_us")]
-        size, ring = (median(getattr(one, field) for one in rounds) for field in ("socket_bytes", "ring_us"))
-        last, stop = rounds[-1], median(one.stop_seconds for one in rounds)
-        codes = ", ".join(f"{count}\u00d7 {code}" for code, count in last.codes_at_stop.items())
-        cells = (*(f"{figure:,.0f}" for figure in figures), f"{size / 1000:.1f}", f"{ring:,.0f}")
-        table.add_row(name, *cells, str(last.code_of_too_long), codes, f"{stop:.1f}")
+        last = rounds[-1]
+        table.add_row(
+            name,
+            f"{median(one.call_us for one in rounds):,.0f}",
+            f"{median(one.handshake_us for one in rounds):,.0f}",
+            f"{median(one.socket_bytes for one in rounds) / 1000:.1f}",
+            f"{median(one.ring_us for one in rounds):,.0f}",
+            str(last.code_of_too_long),
+            ", ".join(f"{count}\u00d7 {code}" for code, count in last.codes_at_stop.items()),
+            f"{median(one.stop_seconds for one in rounds):.1f}",
+        )
     return table
 
 
@@ -165,16 +169,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, default=ROOT / "var" / "bench-servers.json")
     arguments = parser.parse_args()
-    allow_descriptors(arguments.sockets)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    descriptors.allow(arguments.sockets)
+    console = new_console(log_width=_LOG_WIDTH)
     with Environment.running(logs=ROOT / "var" / "bench-servers") as environment:
         results = compare(
             environment, arguments.packages, sockets=arguments.sockets, rounds=arguments.rounds, console=console
         )
     console.print(as_table(results))
     figures = {name: [asdict(one) for one in rounds] for name, rounds in results.items()}
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps({"machine": machine.describe(), "servers": figures}, indent=2) + "\n")
+    leave({"machine": machine.describe(), "servers": figures}, arguments.json, console)
 
 
 if __name__ == "__main__":

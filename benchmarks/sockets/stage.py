@@ -1,7 +1,6 @@
 """Everything of the sockets that runs: servers, the web process, crowds, who rings."""
 
 import contextlib
-import resource
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -18,8 +17,6 @@ from devstack.waiting import wait_until
 
 #: Sockets of one crowd, a process with a loopback address of its own.
 _CROWD: Final = 5_000
-#: Descriptors of a process beside its sockets.
-_SPARE_DESCRIPTORS: Final = 500
 _STEADY_BYTES: Final = 256 * 1024
 _LOOKS: Final = 4  # a second apart, within _STEADY_BYTES of each other: memory has settled
 _SETTLE_PATIENCE: Final = 60.0  # seconds
@@ -112,11 +109,3 @@ def playing(environment: Environment, *, sockets: int) -> Iterator[Stage]:
         valkey = running.enter_context(Redis.from_url(environment.stack.redis_url))
         host = environment.stack.base_url.removeprefix("http://")
         yield Stage(environment, host, crowds, ringer, valkey)
-
-
-def allow_descriptors(sockets: int) -> None:
-    """Let this process and its children open so many sockets each. Raises OSError when the system forbids it."""
-    wanted = sockets + _SPARE_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))

@@ -133,5 +133,7 @@ class ApnsSimulator(PushSimulator):
 
     def _prepare(self) -> None:
         super()._prepare()
-        public_key = public_half(self.private_key)
-        ApnsAccount(self.team_id, self.key_id, self.topic, public_key).keep_in(self.directory)
+        account = ApnsAccount(
+            team_id=self.team_id, key_id=self.key_id, topic=self.topic, public_key=public_half(self.private_key)
+        )
+        account.keep_in(self.directory)

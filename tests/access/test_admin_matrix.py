@@ -42,7 +42,7 @@ delivery/suppressedaddress      SA      SA      SA      SA      SA
 notifications/account           SA      -       SA      -       SA
 notifications/rejectedevent     SA      -       SA      -       SA
 notifications/backfill          SA      -       SA      -       SA
-notifications/forecast          SA      -       SA      -       SA
+notifications/forecast          SPA     -       SPA     -       SPA
 """
 
 #: Who may POST to them. The page of a person, on which nothing can be written, takes a POST for a GET; Django asks
@@ -65,11 +65,11 @@ notifications/forecast          -       -       -
 #: Beside those of models: who may see, and who may act. A tool is a POST and nothing else.
 OTHERS = """
 GET   trace                                                                 SA
-GET   explain                                                               SA
+GET   explain                                                               SPA
 POST  explain                                                               SA
-GET   preview                                                               SA
-GET   preview/mail/<str:type_name>                                          SA
-GET   operations                                                            SA
+GET   preview                                                               SPA
+GET   preview/mail/<str:type_name>                                          SPA
+GET   operations                                                            SPA
 GET   switch                                                                SA
 POST  switch                                                                A
 GET   -                                                                     NSPA

@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from devstack.waiting import wait_until
-from notifications.socket_admission import CloseCode
-from notifications.socket_places import MOST_SOCKETS
+from notifications.sockets.admission import CloseCode
+from notifications.sockets.places import MOST_SOCKETS
 from preferences.models import User
 from tests.access.callers import bearer
 from tests.bells import open_bell

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from notifications.socket_admission import CloseCode
+from notifications.sockets.admission import CloseCode
 from preferences import unsubscribe
 from preferences.authentication import issue_token
 from preferences.models import User
@@ -47,6 +47,7 @@ GET     healthz                         200
 GET     readyz                          200
 GET     api/schema                      200
 GET     api/docs                        200
+GET     admin                           302
 POST    webhooks/ses                    400
 GET     email/unsubscribe/<str:token>   404
 POST    email/unsubscribe/<str:token>   404

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from notifications import cursors, inbox
+from notifications import cursors, marking
 from notifications.inbox import Position, Status
 from notifications.models import Notification
 from preferences import push_tokens, unsubscribe
@@ -44,14 +44,11 @@ def test_a_field_that_a_call_does_not_take_is_refused(alice, charlie, call, extr
 
 
 @pytest.mark.parametrize("action", ["read", "unread"])
-def test_a_call_without_a_body_looks_at_none(alice, charlie, action):
-    row = stored(alice)
-    body = {"id": stored(charlie), "user_id": str(charlie.id), "read_at": "2001-01-01T00:00:00Z", "title": "mine"}
-    assert Caller(alice)("PATCH", f"{NOTIFICATIONS}/{row}/{action}", body).status_code == 200
-    changed = Notification.objects.get(id=row)
-    assert (changed.user, changed.title) == (alice, Notification.objects.get(id=row).title)
-    assert changed.read_at is None or changed.read_at.year > 2001
-    assert not Notification.objects.filter(user=charlie, read_at__isnull=False).exists()
+def test_a_call_without_a_body_takes_none(alice, charlie, action):
+    row, body = stored(alice), {"id": stored(charlie), "user_id": str(charlie.id), "read_at": "2001-01-01T00:00:00Z"}
+    before = list(Notification.objects.order_by("id").values())
+    assert details(Caller(alice)("PATCH", f"{NOTIFICATIONS}/{row}/{action}", body)).keys() == {"body"}
+    assert list(Notification.objects.order_by("id").values()) == before
 
 
 def test_an_event_says_nothing_of_how_it_is_kept(settings, alice, charlie):
@@ -104,7 +101,7 @@ def test_the_answer_for_anothers_row_is_that_for_none(alice, charlie):
 def test_anothers_cursor_undo_and_watermark_are_good_for_nobody_else(alice, charlie):
     row = stored(charlie)
     cursor = cursors.encode(Position(NOON, row), user_id=charlie.id, status=Status.ALL)
-    undo = inbox.mark_all_read(charlie.id, up_to=None).undo_id
+    undo = marking.mark_all_read(charlie.id, up_to=None).undo_id
     assert details(Caller(alice).get(f"{NOTIFICATIONS}?cursor={cursor}"))
     assert refusal(Caller(alice).post(f"{NOTIFICATIONS}/read-all/undo", {"undo_id": undo})) == (404, "NOT_FOUND")
     assert refusal(Caller(alice).post(f"{NOTIFICATIONS}/read-all", {"up_to": row})) == (404, "NOT_FOUND")

@@ -253,6 +253,7 @@ def test_another_project_is_refused(fcm, client):
         ({"kind": "error"}, 503, "UNAVAILABLE", "UNAVAILABLE"),
         ({"kind": "error", "status": 500}, 500, "INTERNAL", "INTERNAL"),
         ({"kind": "error", "status": 502}, 502, "UNAVAILABLE", "UNAVAILABLE"),
+        ({"kind": "error", "status": 599}, 599, "UNAVAILABLE", "UNAVAILABLE"),
         ({"kind": "reject"}, 400, "INVALID_ARGUMENT", "INVALID_ARGUMENT"),
         ({"kind": "reject", "status": 403}, 403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH"),
         ({"kind": "reject", "code": "SENDER_ID_MISMATCH"}, 403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH"),

@@ -9,6 +9,7 @@ from ministack.services import sqs as wheel
 
 from delivery.sqs import SqsClient
 from devstack import sqs_emulator
+from tests.devstack.sqs_calls import delete, receive, send
 
 
 @pytest.fixture
@@ -19,20 +20,6 @@ def sqs(settings) -> SqsClient:
 @pytest.fixture
 def queue(sqs) -> str:
     return sqs.ensure_queue(f"emulator-{secrets.token_hex(6)}", {"VisibilityTimeout": "60"})
-
-
-def send(sqs, queue, *bodies) -> None:
-    entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)]
-    assert not sqs.call("SendMessageBatch", QueueUrl=queue, Entries=entries).get("Failed")
-
-
-def receive(sqs, queue, **parameters) -> list[dict]:
-    return sqs.call("ReceiveMessage", QueueUrl=queue, MaxNumberOfMessages=10, **parameters).get("Messages", [])
-
-
-def delete(sqs, queue, *receipts) -> dict:
-    entries = [{"Id": str(n), "ReceiptHandle": receipt} for n, receipt in enumerate(receipts)]
-    return sqs.call("DeleteMessageBatch", QueueUrl=queue, Entries=entries)
 
 
 def test_what_is_in_hand_is_passed_over(sqs, queue):
@@ -94,6 +81,11 @@ def test_what_is_older_than_the_queue_keeps_goes():
     queue = {"attributes": {"QueueArn": name, "MessageRetentionPeriod": "60"}, "messages": [{"sent_at": 0.0}, new]}
     sqs_emulator.expire(queue)
     assert queue["messages"] == [new]
+
+
+def test_a_connection_stays_open_for_longer_than_beat_lets_it_rest(servers, settings):
+    options = dict(part.split("=", 1) for part in servers.aws._command() if part.startswith("--") and "=" in part)
+    assert float(options["--timeout-keep-alive"]) > 2 * settings.CELERY_BEAT_SCHEDULE["sweep"]["schedule"]
 
 
 def test_the_wheel_calls_our_functions():

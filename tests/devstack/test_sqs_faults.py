@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from delivery.sqs import SqsClient
 from devstack.aws import Aws
 from devstack.sqs_faults import SqsFault, order
-from tests.devstack.test_sqs_emulator import delete, receive, send
+from tests.devstack.sqs_calls import delete, receive, send
 
 
 @pytest.fixture(scope="module")

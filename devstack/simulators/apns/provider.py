@@ -1,6 +1,5 @@
 """APNs itself: `POST /3/device/<token>`."""
 
-import hashlib
 import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -11,7 +10,7 @@ from devstack.simulators.apns import push
 from devstack.simulators.apns.account import Account
 from devstack.simulators.apns.provider_tokens import ProviderTokens, TokenOfConnection
 from devstack.simulators.apns.refusals import Refused, refusal
-from devstack.simulators.exchange import Answer, Request
+from devstack.simulators.exchange import Answer, Request, without_credentials
 from devstack.simulators.faults import USUAL, Fault, FaultKind
 
 KINDS: Final = USUAL | {
@@ -100,7 +99,7 @@ class PushCall:
             "reason": self._reason,
             "connection": self._connected.number,
             "payload": self._payload,
-            "headers": {name: _shown(name, value) for name, value in headers.items()},
+            "headers": without_credentials(headers),
         }
 
     def _refused(self, refused: Refused) -> Answer:
@@ -108,8 +107,3 @@ class PushCall:
         answer = refused.answer
         headers = {**answer.headers, "apns-id": self._apns_id}
         return Answer(answer.status, answer.body, answer.content_type, headers)
-
-
-def _shown(name: str, value: str) -> str:
-    """A credential by its hash: whether two calls bear the same one can be told, what it is cannot."""
-    return hashlib.sha256(value.encode()).hexdigest()[:12] if name == "authorization" else value

@@ -61,7 +61,7 @@ _CODES: Final[Mapping[FaultKind, ErrorCode]] = {
     FaultKind.REJECT: ErrorCode.INVALID_ARGUMENT,
     FaultKind.DEAD_TOKEN: ErrorCode.UNREGISTERED,
 }
-_BY_STATUS: Final = {meaning.status: code for code, meaning in _MEANINGS.items()}
+_BY_STATUS: Final[Mapping[int, ErrorCode]] = {meaning.status: code for code, meaning in _MEANINGS.items()}
 _OTHER_CANONICAL: Final[Mapping[int, str]] = {502: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
 
 _NO_CREDENTIALS: Final = (
@@ -141,7 +141,7 @@ def refusal(fault: Fault) -> Refused:
 
 def _code_of(fault: Fault) -> ErrorCode:
     by_kind = _CODES[fault.kind]
-    return _BY_STATUS.get(HTTPStatus(fault.status), by_kind) if fault.status else by_kind
+    return _BY_STATUS.get(fault.status, by_kind) if fault.status else by_kind
 
 
 def _details(code: ErrorCode, text: str) -> list[Mapping[str, Any]]:

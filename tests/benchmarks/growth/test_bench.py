@@ -21,7 +21,9 @@ def test_a_process_has_variables_of_its_own_beside_those_it_inherits():
 
 
 def test_waiting_ends_when_it_is_so():
-    _await(consumer(is_alive=True), lambda: True, "never")
+    looks = iter([False, True])
+    _await(consumer(is_alive=True), lambda: next(looks), "never")
+    assert list(looks) == []
 
 
 def test_nobody_waits_for_a_consumer_that_has_ended():

@@ -34,7 +34,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Running:
     """A running system that has had an event for every user."""
 
     environment: Environment
@@ -52,7 +52,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def running(plan: Plan, *, logs: Path, tell: Tell) -> Iterator[Stage]:
+def running(plan: Plan, *, logs: Path, tell: Tell) -> Iterator[Running]:
     """Start everything and wait until an event for every user has gone all the way."""
     tell("starting PostgreSQL, Valkey, SQS, SES, FCM and APNs")
     with (
@@ -68,53 +68,50 @@ def running(plan: Plan, *, logs: Path, tell: Tell) -> Iterator[Stage]:
             if name != "web":
                 processes.enter_context(environment.procfile_process(name))
         traffic = plan.order(start_at=0.0).traffic
-        stage = Stage(
+        everything = Running(
             environment, plan, Sheet.new(Path(directory), traffic), Providers(environment.stack), Path(directory)
         )
         tell(f"opening {plan.users:,} sockets")
-        processes.enter_context(_listening(stage))
+        processes.enter_context(_listening(everything))
         tell("waking everybody")
-        _wake(stage)
-        yield stage
+        _wake(everything)
+        yield everything
 
 
 @contextlib.contextmanager
-def _listening(stage: Stage) -> Iterator[Process]:
-    order = stage.plan.order(start_at=0.0)
-    command = [sys.executable, "-m", "benchmarks.load.listener", order.as_json(), str(stage.directory)]
-    with stage.environment.process("sockets", command) as process:
-        _await(lambda: (stage.directory / LISTENING).exists() or not process.child.is_alive, "the sockets do not open")
+def _listening(everything: Running) -> Iterator[Process]:
+    order = everything.plan.order(start_at=0.0)
+    command = [sys.executable, "-m", "benchmarks.load.listener", order.as_json(), str(everything.directory)]
+    with everything.environment.process("sockets", command) as process:
+        _await(
+            lambda: (everything.directory / LISTENING).exists() or not process.child.is_alive, "the sockets do not open"
+        )
         if not process.child.is_alive:
-            raise RuntimeError(f"the sockets do not open; see {stage.environment.logs / 'sockets.log'}")
+            raise RuntimeError(f"the sockets do not open; see {everything.environment.logs / 'sockets.log'}")
         yield process
 
 
-def _wake(stage: Stage) -> None:
+def _wake(everything: Running) -> None:
     """Have every process work, every connection open and every user hear once, before anything counts."""
-    plan = stage.plan
+    plan = everything.plan
     traffic = Traffic(_WAKING, plan.users, plan.users)
     order = Order(traffic, plan.mix.way, rate=_WAKING_RATE, start_at=time.monotonic())
-    with tempfile.TemporaryDirectory(dir=stage.directory) as directory:
+    with tempfile.TemporaryDirectory(dir=everything.directory) as directory:
         Sheet.new(Path(directory), traffic)
         command = [sys.executable, "-m", "benchmarks.load.generator", order.as_json(), directory]
         with (
-            stage.environment.process("waking producer", command) as producer,
-            psycopg.connect(stage.environment.stack.database_url, autocommit=True) as connection,
+            everything.environment.process("waking producer", command) as producer,
+            psycopg.connect(everything.environment.stack.database_url, autocommit=True) as connection,
         ):
-            _await_success(producer)
+            producer.finish(patience=_PATIENCE)
             _await(lambda: _is_through(connection, plan), "the first events do not get through")
-    _await(lambda: stage.environment.queue(EVENTS_QUEUE).backlog() == 0, "messages stay in the queue")
+    _await(lambda: everything.environment.queue(EVENTS_QUEUE).backlog() == 0, "messages stay in the queue")
 
 
 def _is_through(connection: "psycopg.Connection[Any]", plan: Plan) -> bool:
     [(stored,)] = connection.execute(_STORED).fetchall()
     [(under_way,)] = connection.execute(_UNDER_WAY).fetchall()
     return bool(stored >= plan.users and under_way == 0)
-
-
-def _await_success(producer: Process) -> None:
-    if producer.child.process.wait(timeout=_PATIENCE) != 0:
-        raise RuntimeError("the producer failed; its log says why")
 
 
 def _await(condition: Callable[[], bool], complaint: str) -> None:
