@@ -8,10 +8,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from django.core.checks import CheckMessage
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from devstack.processes import exec_in_shell, read_procfile
 from preferences.secret_checks import check_secret_key, check_token_keys
@@ -76,6 +79,39 @@ def test_every_dependency_is_locked():
     for name, requirements in zip(LOCKS, wanted, strict=True):
         names = {re.split(r"[\[<>=~]", each)[0].lower().replace("_", "-") for each in requirements}
         assert names - versions(name).keys() == set(), name
+
+
+def imported_by(*folders: str) -> set[str]:
+    """The packages, by their names in an index, whose modules these folders import."""
+    modules = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules.add(str(node.module).partition(".")[0])
+    packages = packages_distributions()
+    return {canonicalize_name(package) for module in modules for package in packages.get(module, ())}
+
+
+def named(*requirements: str) -> set[str]:
+    return {canonicalize_name(Requirement(requirement).name) for requirement in requirements}
+
+
+def test_what_the_code_imports_is_named_and_does_not_just_come_with_something_else():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ours = named(*project["dependencies"])
+    product = (
+        "notifications_project",
+        "notifications",
+        "delivery",
+        "preferences",
+        "telemetry",
+        "notifications_producer",
+    )
+    assert imported_by(*product) - ours == set()
+    around = imported_by("devstack", "benchmarks", "drills", "tests")
+    assert around - ours - named(*project["optional-dependencies"]["dev"]) == set()
 
 
 # --- Code and settings ---------------------------------------------------------------------------------------
