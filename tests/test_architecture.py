@@ -66,6 +66,13 @@ def test_no_module_has_a_name_that_says_nothing():
     assert not [path for path in modules if path.stem in VAGUE]
 
 
+def test_no_module_is_longer_than_can_be_read_at_once():
+    """The settings are one list, and a migration is never read again."""
+    ours = (path for package in PACKAGES for suffix in ("py", "js") for path in (ROOT / package).rglob(f"*.{suffix}"))
+    long = {path.name for path in ours if path.parent.name != "migrations" and path.read_text().count("\n") > 250}
+    assert long <= {"settings.py"}
+
+
 # --- The suite itself ----------------------------------------------------------------------------------------
 
 
