@@ -7,7 +7,6 @@ from typing import Final
 
 from delivery import retries, suppressions
 from delivery.models import Delivery, State, SuppressedAddress
-from notifications import marking
 from notifications.upkeep import erasure, retention
 from preferences.models import User
 from tests.delivery.model_moves import Actor
@@ -88,14 +87,6 @@ def _erase(world: World, occasion: Occasion) -> None:
         occasion.person.tokens.clear()
 
 
-def _read_all_and_undo(world: World, occasion: Occasion) -> None:
-    """Somebody reads all, and takes it back."""
-    with world.step(Actor.READER):
-        marked = marking.mark_all_read(occasion.person.id)
-    with world.step(Actor.READER):
-        marking.undo_mark_all(occasion.person.id, marked.undo_id)
-
-
 def _prune(world: World, occasion: Occasion) -> None:
     """What is old goes."""
     world.let_pass(timedelta(days=100 if occasion.is_on else 8))
@@ -107,6 +98,6 @@ HAPPENINGS: Final[Mapping[str, Callable[[World, Occasion], None]]] = {
     happening.__name__.strip("_"): happening
     for happening in (
         _retry, _turn_switch, _turn_flag, _turn_sqs, _lose_redis, _lose_call, _stop,
-        _suppress, _close, _erase, _read_all_and_undo, _prune,
+        _suppress, _close, _erase, _prune,
     )
 }  # fmt: skip

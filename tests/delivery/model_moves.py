@@ -93,7 +93,7 @@ class Move:
                 assert after in (before, before - 1), self  # which, the worker's answers tell
             case State.FAILED, State.PENDING:
                 assert after == 0, self
-            case _ if NEW not in (self.before,) and self.after != GONE:
+            case _ if self.before != NEW and self.after != GONE:
                 assert after in (before, 0), self
 
 

@@ -25,10 +25,10 @@ class Providers:
 
     mails: list[Taken] = field(default_factory=list)
     taken: Counter[Address] = field(default_factory=Counter)
-    told: Counter[int] = field(
-        default_factory=Counter
-    )  # how often people were told of a mailed delivery, if in a digest
-    retold: Counter[int] = field(default_factory=Counter)  # how often more than once that may be
+    #: How often somebody was mailed each delivery, by itself or in a digest.
+    told: Counter[int] = field(default_factory=Counter)
+    #: How often more than once that may be.
+    retold: Counter[int] = field(default_factory=Counter)
     excused: Counter[Address] = field(default_factory=Counter)
 
     def take(self, outgoing: Outgoing) -> None:

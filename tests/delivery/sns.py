@@ -15,6 +15,12 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509.oid import NameOID
 from django.test import Client
 
+from delivery.models import Delivery, SesMessage, State
+from tests.delivery.rows import states, suppressed
+
+#: What our webhook answers, by status.
+OK, INVALID, UNTRUSTED, UNAVAILABLE = 200, 400, 403, 503
+
 TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-feedback"
 HOST = "sns.us-east-1.amazonaws.com"
 CERTIFICATE_URL = f"https://{HOST}/SimpleNotificationService-0123456789abcdef.pem"
@@ -90,6 +96,12 @@ def post(body: Any) -> int:
     assert answer.content == b""
     assert not answer.cookies
     return answer.status_code
+
+
+def assert_refused(body: Any, sent: Delivery, status: int = UNTRUSTED) -> None:
+    """Deliver it, and find that it changed nothing: `sent` is the one mail that it might have been about."""
+    assert post(body) == status
+    assert (states(sent), suppressed(), SesMessage.objects.count()) == ([State.SENT], set(), 0)
 
 
 # --- SES's reports, in its two formats ------------------------------------------------------------------------

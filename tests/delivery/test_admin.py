@@ -73,6 +73,18 @@ def test_everything_is_a_list_too_and_an_unknown_one_is_the_first(support, alice
     assert shown(support, list="nonsense") == [failed]
 
 
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ({}, "Deliveries: failed"),
+        ({"list": "held"}, "Deliveries: held for a digest"),
+        ({"q": "alice@example.com"}, "Deliveries: found"),
+    ],
+)
+def test_the_list_says_what_it_lists(support, query, title):
+    assert support.get(reverse(LIST), query).context["title"] == title
+
+
 def test_a_search_goes_through_everything(support, alice, bob):
     hers, his = delivery(alice, state=State.SENT), delivery(bob, state=State.PENDING)
     assert shown(support, q="alice@example.com") == [hers]

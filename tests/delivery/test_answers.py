@@ -58,9 +58,7 @@ def recorded(*outcomes: Outcome) -> None:
 def test_answers_wait_for_each_other_and_go_on_record_in_one_statement(alice, together):
     rows = [sending(alice) for _ in range(together)]
     waiting = Answers(Channel.EMAIL)
-    with CaptureQueriesContext(
-        connection,
-    ) as statements:
+    with CaptureQueriesContext(connection) as statements:
         for row in rows:
             assert states(*rows) == [State.SENDING] * together
             waiting.add(outcome(row))

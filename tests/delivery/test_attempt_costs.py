@@ -20,9 +20,9 @@ from preferences import push_tokens
 from preferences.catalog import Channel
 from preferences.models import User
 from preferences.push_tokens import Platform
+from tests.delivery.providers import Provider
 from tests.delivery.round_trips import redis_round_trips
 from tests.delivery.rows import delivery
-from tests.delivery.test_attempts import Provider
 
 pytestmark = pytest.mark.django_db
 

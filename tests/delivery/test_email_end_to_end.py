@@ -1,11 +1,7 @@
-import os
-import secrets
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +11,6 @@ from pytest_django import Settings
 from delivery import dispatch, lanes
 from delivery.dispatch import Due
 from delivery.models import DIGEST, Delivery, State
-from devstack.child import Child, spawn
-from devstack.processes import exec_in_shell, read_procfile
 from devstack.waiting import wait_until
 from notifications import pipeline
 from notifications.models import Path as EventPath
@@ -25,51 +19,11 @@ from preferences.catalog import Channel
 from preferences.models import User
 from tests.bells import open_bell
 from tests.cloudevents import event_for, message
-from tests.conftest import ROOT, url_of_test_database
+from tests.delivery.post_office import BOOT, PostOffice
 from tests.delivery.rows import delivery, states
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("post_office")]
 TASK = {"type": "task", "id": "tsk_456", "url": "/tasks/tsk_456"}
-BOOT = 90.0  # seconds that a worker may take to start on a busy machine
-
-
-class PostOffice:
-    """The Procfile's workers and beat on the test database, on queues of their own, with tests.delivery.impatient."""
-
-    NAMES = ("email", "maintenance", "beat")
-
-    def __init__(self, directory: Path) -> None:
-        self.prefix = f"test-{secrets.token_hex(4)}"
-        self.log = directory / "post_office.log"
-        self._children: dict[str, Child] = {}
-
-    def open(self) -> None:
-        """Start what does not run."""
-        for name in self.NAMES:
-            if name not in self._children or not self._children[name].is_alive:
-                self.start(name)
-
-    def start(self, name: str) -> None:
-        command = read_procfile(ROOT / "Procfile")[name].replace(
-            "-A notifications_project", "-A tests.delivery.impatient"
-        )
-        environment = {**os.environ, "DATABASE_URL": url_of_test_database(), "OUTBOUND_QUEUE_PREFIX": self.prefix}
-        with self.log.open("ab") as log:
-            self._children[name] = spawn(exec_in_shell(command), environment=environment, output=log, directory=ROOT)
-
-    def kill(self, name: str) -> None:
-        """As the kernel does it when memory runs out."""
-        child = self._children.pop(name)
-        os.killpg(child.process.pid, signal.SIGKILL)
-        child.process.wait()
-
-    @property
-    def is_running(self) -> bool:
-        return all(child.is_alive for child in self._children.values())
-
-    def close(self) -> None:
-        for name in list(self._children):
-            self.kill(name)
 
 
 @pytest.fixture(autouse=True)

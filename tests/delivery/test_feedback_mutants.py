@@ -4,20 +4,17 @@ import json
 
 import pytest
 import requests
-from django_ses import utils
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from delivery.models import Delivery, State, SuppressedAddress
 from tests.delivery import sns
 from tests.delivery.rows import delivery
-from tests.delivery.sns import CERTIFICATE_URL, TOPIC, bounce, complaint, event, notification
+from tests.delivery.sns import INVALID, OK, UNAVAILABLE, UNTRUSTED, bounce, complaint, event, notification
 from tests.examples import examples
 from tests.json_mutants import TEXTS, mutants
 
-pytestmark = pytest.mark.django_db
-
-OK, INVALID, UNTRUSTED, UNAVAILABLE = 200, 400, 403, 503
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("our_topic")]
 ADDRESS = "alice@example.com"
 SIGNED = ("Message", "MessageId", "Timestamp", "TopicArn", "Type")
 reports = st.sampled_from(
@@ -33,12 +30,6 @@ reports = st.sampled_from(
 addresses = (
     st.sampled_from(TEXTS) | st.text() | st.emails() | st.from_regex(r"[(<\"\\@ ,:;.)>a]{1,900}", fullmatch=True)
 )
-
-
-@pytest.fixture(autouse=True)
-def _topic_and_certificate(settings, monkeypatch):
-    settings.SES_FEEDBACK_TOPIC_ARNS = [TOPIC]
-    monkeypatch.setattr(utils, "_CERT_CACHE", {CERTIFICATE_URL: sns.certificate()})
 
 
 @pytest.fixture(autouse=True)

@@ -11,14 +11,6 @@ from devstack.ports import free_port
 OPEN = Lane("email", closed_by="", closed_for=timedelta(), slowed_to=None)
 
 
-@pytest.fixture
-def limit(settings: Settings):
-    def set_limit(per_second: float) -> None:
-        settings.OUTBOUND_PER_SECOND = {"email": per_second, "push": 0}
-
-    return set_limit
-
-
 def throttled_ago(valkey: Redis, seconds: float) -> None:
     """Move the last throttle back in time."""
     at = float(valkey.hget("lane:email:bucket", "slowed_at") or 0)

@@ -4,29 +4,17 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 from pytest_django import Settings
 from redis import Redis
 
-from delivery import attempts, lanes
-from delivery.models import Delivery, State
+from delivery import lanes
 from devstack.waiting import wait_until
 from preferences import release, rollout
 from preferences.catalog import Channel
-from tests.delivery.rows import delivery
-from tests.delivery.test_attempts import Provider
 
 EMAIL, PUSH = Channel.EMAIL, Channel.PUSH
 NO_TIME, A_MOMENT = timedelta(milliseconds=1), timedelta(milliseconds=200)
 A_WHILE = timedelta(seconds=1)  # that a busy machine may let pass between two lines
-
-
-@pytest.fixture
-def limit(settings: Settings) -> Callable[[float], None]:
-    def set_limit(per_second: float) -> None:
-        settings.OUTBOUND_PER_SECOND = {EMAIL.value: per_second, PUSH.value: 0}
-
-    return set_limit
 
 
 @pytest.fixture
@@ -117,18 +105,6 @@ def test_turns_are_given_out_one_behind_the_other_at_the_lanes_rate(limit):
 def test_a_turn_is_never_far_away(limit):
     limit(1)
     assert lanes.turn(EMAIL, 100_000) == lanes.LONGEST_TURN
-
-
-@pytest.mark.django_db
-def test_workers_send_what_the_bucket_grants_and_the_rest_waits_for_its_turn(limit, alice):
-    limit(1)
-    provider, mails = Provider(), [delivery(alice) for _ in range(burst(1) + 10)]
-    attempts.attempt(EMAIL, [mail.id for mail in mails], lambda: provider)
-    assert len(provider.sent) == burst(1)
-    waiting = Delivery.objects.exclude(id__in=provider.sent)
-    assert set(waiting.values_list("state", "attempts")) == {(State.PENDING, 0)}
-    due = waiting.values_list("due_at", flat=True)
-    assert min(due) > timezone.now() + timedelta(seconds=8)
 
 
 # --- After a throttle ----------------------------------------------------------------------------------------------
@@ -259,24 +235,3 @@ def test_a_ramp_never_goes_beyond_the_limit(released, limit, seconds: float, lim
 def test_on_a_ramp_a_turn_is_no_further_than_its_next_doubling(released):
     released(0)
     assert lanes.turn(EMAIL, 100_000) == timedelta(seconds=6)
-
-
-@pytest.mark.django_db
-def test_what_is_too_old_takes_no_room_from_what_is_new(limit, alice):
-    limit(0.01)  # room for one
-    provider, hours = Provider(), timedelta(hours=5)
-    stale = [delivery(alice, occurred_at=timezone.now() - hours, due_at=timezone.now() - hours) for _ in range(5)]
-    fresh = delivery(alice)
-    attempts.attempt(EMAIL, [mail.id for mail in (*stale, fresh)], lambda: provider)
-    assert provider.sent == [fresh.id]
-    assert set(Delivery.objects.exclude(id=fresh.id).values_list("state", "reason")) == {(State.SUPPRESSED, "stale")}
-
-
-@pytest.mark.django_db
-def test_a_digest_is_never_too_old(limit, alice):
-    long_ago = timezone.now() - timedelta(days=2)
-    digest = delivery(alice, type="digest", occurred_at=long_ago)
-    delivery(alice, state=State.HELD, occurred_at=long_ago, digest=digest)
-    provider = Provider()
-    attempts.attempt(EMAIL, [digest.id], lambda: provider)
-    assert provider.sent == [digest.id]

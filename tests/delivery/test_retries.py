@@ -3,27 +3,20 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from delivery import attempts, dispatch, retries
+from delivery import dispatch, retries
 from delivery.errors import DeadToken, PermanentFailure
 from delivery.models import DIGEST, Delivery, State
 from delivery.outcomes import ACCEPTED
 from delivery.retries import Retried
 from delivery.transports import apns, fcm
-from delivery.transports.contract import Result
 from preferences.catalog import Channel
 from preferences.decisions import Reason
+from tests.delivery.providers import Provider, attempt
 from tests.delivery.rows import delivery, states
 
 pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def woken(monkeypatch) -> list[int]:
-    ids: list[int] = []
-    monkeypatch.setattr(dispatch, "wake", lambda due: ids.extend(one.id for one in due))
-    return ids
 
 
 def failed(user, **changes) -> Delivery:
@@ -108,14 +101,14 @@ def test_every_word_for_a_dead_token_is_known():
     assert dead | {ACCEPTED} == retries.ANSWERS_FOR_GOOD
 
 
-def test_a_digest_takes_its_items_with_it_but_not_what_was_read(alice):
-    digest = delivery(alice, type=DIGEST)
+def test_a_digest_takes_its_items_with_it_but_not_what_was_read(alice, provider):
+    digest = delivery(alice, type=DIGEST, title="refused")
     items = [delivery(alice, state=State.HELD, digest=digest) for _ in range(2)]
-    attempts.attempt(Channel.EMAIL, [digest.id], Refusing)
+    attempt(Provider(refused=PermanentFailure("MessageRejected")), digest)
     dispatch.cancel([items[1].notification_id])
     assert retry(digest) == Retried(called=1)
     assert states(digest, *items) == [State.PENDING, State.HELD, State.HELD]
-    attempts.attempt(Channel.EMAIL, [digest.id], Taking)
+    attempt(provider, digest)
     assert states(digest, *items) == [State.SENT, State.SENT, State.SUPPRESSED]
 
 
@@ -127,21 +120,21 @@ def test_what_a_digest_gathered_is_retried_by_its_digest(alice):
     assert states(digest, *items) == [State.PENDING, State.HELD, State.HELD]
 
 
-def test_what_was_read_since_is_not_sent(alice):
+def test_what_was_read_since_is_not_sent(alice, provider):
     mail = failed(alice)
     dispatch.cancel([mail.notification_id])
     retry(mail)
-    attempts.attempt(Channel.EMAIL, [mail.id], Taking)
+    attempt(provider, mail)
     mail.refresh_from_db()
     assert (mail.state, mail.reason) == (State.SUPPRESSED, Reason.ALREADY_READ)
 
 
-def test_what_is_unread_again_is_sent(alice):
+def test_what_is_unread_again_is_sent(alice, provider):
     mail = failed(alice)
     dispatch.cancel([mail.notification_id])
     dispatch.restore([mail.notification_id])
     retry(mail)
-    attempts.attempt(Channel.EMAIL, [mail.id], Taking)
+    attempt(provider, mail)
     assert states(mail) == [State.SENT]
 
 
@@ -160,19 +153,3 @@ def test_the_sentence_names_what_was_left():
     assert str(Retried(too_old=1, not_failed=3)) == (
         "0 will be tried once more. 1 too old to be sent late. 3 not failed: nothing to do."
     )
-
-
-class Refusing:
-    """A provider that takes nothing."""
-
-    def send(self, chunk):
-        for outgoing in chunk:
-            yield Result(outgoing, PermanentFailure("MessageRejected"))
-
-
-class Taking:
-    """A provider that takes everything."""
-
-    def send(self, chunk):
-        for outgoing in chunk:
-            yield Result(outgoing, "message")

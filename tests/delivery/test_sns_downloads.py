@@ -13,13 +13,16 @@ from django_ses import utils
 
 from delivery.models import State
 from tests.delivery import sns
-from tests.delivery.rows import delivery, states
+from tests.delivery.rows import states
 from tests.delivery.sns import (
     CERTIFICATE_URL,
     DELIVERED,
     HOST,
+    OK,
     SUBSCRIBE_URL,
     TOPIC,
+    UNAVAILABLE,
+    UNTRUSTED,
     event,
     message,
     post,
@@ -27,7 +30,6 @@ from tests.delivery.sns import (
 )
 
 pytestmark = pytest.mark.django_db
-OK, INVALID, UNTRUSTED, UNAVAILABLE = 200, 400, 403, 503
 
 
 @dataclass
@@ -86,11 +88,6 @@ def _listening(answer: Sns, pem) -> ThreadingHTTPServer:
     listening.socket = tls.wrap_socket(listening.socket, server_side=True)
     threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     return listening
-
-
-@pytest.fixture
-def sent(alice):
-    return delivery(alice, state=State.SENT)
 
 
 @pytest.fixture

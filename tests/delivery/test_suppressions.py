@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from delivery import suppressions
 from delivery.models import SuppressedAddress
-from preferences.models import User
+from tests.staff import browse_as, supporter
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:delivery_suppressedaddress_changelist"
@@ -15,10 +15,8 @@ Cause = SuppressedAddress.Cause
 
 
 @pytest.fixture
-def support(db):
-    client = Client()
-    client.force_login(User.objects.create_superuser("support@example.com", name="Support"))
-    return client
+def support(db) -> Client:
+    return browse_as(supporter())
 
 
 def suppress(address, cause=Cause.BOUNCE):
@@ -76,7 +74,7 @@ def test_support_removes_an_address_and_the_log_says_who_did(support, alice):
     assert support.post(page_of(row, "delete"), {"post": "yes"}).status_code == 302
     assert suppressions.of([alice.id]) == set()
     entry = LogEntry.objects.get()
-    assert (entry.action_flag, entry.object_id, entry.user.email) == (DELETION, str(row.id), "support@example.com")
+    assert (entry.action_flag, entry.object_id, entry.user.email) == (DELETION, str(row.id), "sam@example.com")
 
 
 def test_support_removes_several_at_once_each_with_its_entry(support):

@@ -2,23 +2,14 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from waffle.models import Switch
 
-from delivery import dispatch, lanes, sweeper
+from delivery import lanes, sweeper
 from delivery.models import Delivery, State
-from preferences import rollout
 from preferences.catalog import Channel
-from tests.delivery.rows import delivery, states
+from tests.delivery.rows import delivery, states, turn_kill_switch
 
 pytestmark = pytest.mark.django_db
 SOON, LONG_AGO = timedelta(seconds=30), timedelta(minutes=5)
-
-
-@pytest.fixture
-def woken(monkeypatch) -> list[int]:
-    ids: list[int] = []
-    monkeypatch.setattr(dispatch, "wake", lambda due: ids.extend(delivery.id for delivery in due))
-    return ids
 
 
 def test_a_lost_task_is_called_again_after_a_minute(alice, woken):
@@ -53,8 +44,7 @@ def test_nobody_is_called_for_a_closed_lane_or_under_the_kill_switch(alice, woke
     lanes.pause(Channel.EMAIL, timedelta(minutes=1))
     sweeper.sweep()
     valkey.flushall()  # the lane is open
-    Switch.objects.update_or_create(name=rollout.KILL_SWITCH, defaults={"active": True})
-    rollout.forget()
+    turn_kill_switch(on=True)
     sweeper.sweep()
     assert woken == []
 

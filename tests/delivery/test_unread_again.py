@@ -5,15 +5,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from delivery import attempts, dispatch
-from delivery.errors import ProviderDown
+from delivery import dispatch
+from delivery.errors import ProviderDown, TransientFailure
 from delivery.models import DIGEST, Delivery, State
-from delivery.transports.contract import Result
 from preferences import people
-from preferences.catalog import Channel
 from preferences.choices import Choices
 from preferences.decisions import Reason
 from preferences.digest_periods import DigestFrequency
+from tests.delivery.providers import Provider, ReadMeanwhile, attempt
 from tests.delivery.rows import delivery, states
 
 pytestmark = pytest.mark.django_db
@@ -29,25 +28,17 @@ def read_and_unread(*mails: Delivery) -> None:
     dispatch.restore(ids)
 
 
-class Away:
-    """A provider that is."""
-
-    def send(self, chunk):
-        for outgoing in chunk:
-            yield Result(outgoing, ProviderDown("Away"))
-
-
 def test_a_mail_that_waits_for_its_provider_does_not_turn_into_a_digest(alice):
-    mail = delivery(alice)
-    attempts.attempt(Channel.EMAIL, [mail.id], Away)
+    mail = delivery(alice, title="waits")
+    attempt(Provider(waits=ProviderDown("Away")), mail)
     read_and_unread(mail)
     assert states(mail) == [State.PENDING]
 
 
 def test_a_mail_that_was_put_off_to_a_digest_comes_with_that_and_not_with_the_next(alice):
-    mail = delivery(alice)
+    mail = delivery(alice, title="waits")
     choose(alice, DigestFrequency.HOURLY)
-    attempts.attempt(Channel.EMAIL, [mail.id], Away)
+    attempt(Provider(waits=ProviderDown("Away")), mail)
     mail.refresh_from_db()
     read_and_unread(mail)
     assert Delivery.objects.filter(id=mail.id, state=State.HELD, due_at=mail.due_at).exists()
@@ -81,3 +72,21 @@ def test_what_was_read_while_its_digest_had_failed_is_in_it_when_that_is_tried_o
     dispatch.restore([item.notification_id])
     item.refresh_from_db()
     assert (item.state, item.reason) == (State.HELD, "")
+
+
+def test_what_is_unread_again_goes_out_after_all(alice, bob, provider):
+    choose(bob, DigestFrequency.HOURLY)
+    soon = timezone.now() + timedelta(hours=1)
+    mail, held = delivery(alice), delivery(bob, state=State.HELD, due_at=soon)
+    read_and_unread(mail, held)
+    attempt(provider, mail)
+    assert states(mail, held) == [State.SENT, State.HELD]
+
+
+def test_what_was_read_in_a_workers_hand_and_is_unread_again_is_tried_again(alice, provider):
+    mail = delivery(alice, title="bad")
+    attempt(ReadMeanwhile(bad=TransientFailure("later")), mail)
+    dispatch.restore([mail.notification_id])
+    Delivery.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    attempt(provider, mail)
+    assert states(mail) == [State.SENT]
