@@ -129,7 +129,8 @@ def _banner(stack: Stack, *, seconds: float) -> Panel:
         ("Mails sent, as JSON", stack.mailbox_url),
         ("Pushes sent to Android", f"{stack.fcm_simulator_url}/_received"),
         ("Pushes sent to iOS", f"{stack.apns_simulator_url}/_received"),
-        ("All addresses", "var/stack.json"),
+        *((f"{name.title()}'s user id", user_id) for name, user_id in stack.people.items()),
+        ("All addresses and ids", "var/stack.json"),
     ):
         rows.add_row(f"[dim]{label}[/]", text)
     return Panel.fit(

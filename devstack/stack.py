@@ -12,6 +12,7 @@ from typing import Self
 
 from devstack.aws import Aws
 from devstack.certificates import Certificates
+from devstack.demo.people import AUDIENCE
 from devstack.demo.services import SERVICES
 from devstack.identity import Identity
 from devstack.ports import LOOPBACK
@@ -19,6 +20,7 @@ from devstack.postgres import Postgres
 from devstack.private_file import write_private_file
 from devstack.simulators.server import ApnsSimulator, FcmSimulator, SesSimulator
 from devstack.valkey import Valkey
+from preferences import user_ids
 
 EVENTS_QUEUE = "notification-events"
 REGION = "us-east-1"
@@ -90,7 +92,10 @@ class Servers:
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack: every address, and the environment that its processes were started with (spec §11)."""
+    """A running stack: every address, and the environment that its processes were started with (spec §11).
+
+    `people` are the user ids of the demo's alice, bob and charlie, as events name them.
+    """
 
     base_url: str
     websocket_url: str
@@ -103,12 +108,18 @@ class Stack:
     fcm_simulator_url: str
     apns_simulator_url: str
     environment: Mapping[str, str]
+    people: Mapping[str, str]
 
     def environment_over(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """For our processes: `inherited` without what leads to another project or a real account, and ours."""
+        """For our processes: `inherited` without what leads to another project or a real account, and ours.
+
+        Pages of the ALLOWED_ORIGINS that are inherited may show the bell too.
+        """
         kept = {name: value for name, value in inherited.items() if not name.startswith(_FOREIGN)}
         path = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
-        return {**kept, **self.environment, "PATH": path, "PYTHONUNBUFFERED": "1"}
+        origins = [self.environment["ALLOWED_ORIGINS"], inherited.get("ALLOWED_ORIGINS", "")]
+        ours = {**self.environment, "ALLOWED_ORIGINS": ",".join(filter(None, origins))}
+        return {**kept, **ours, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
     @contextlib.contextmanager
     def announced(self, path: Path) -> Iterator[None]:
@@ -137,6 +148,7 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
             "DEMO": "1" if demo else "0",
             "DEBUG": "0",
             **_web(port),
+            **(_demo(port) if demo else {}),
             **_data(servers),
             "SES_ENDPOINT_URL": servers.ses.url,
             **_push(servers),
@@ -145,6 +157,7 @@ def describe(servers: Servers, identity: Identity, *, port: int, demo: bool) -> 
             "NO_PROXY": f"{LOOPBACK},localhost",
             "no_proxy": f"{LOOPBACK},localhost",
         },
+        people={character.key: user_ids.show(character.id) for character in AUDIENCE},
     )
 
 
@@ -157,6 +170,11 @@ def _web(port: int) -> Mapping[str, str]:
         "ALLOWED_HOSTS": f"{LOOPBACK},localhost",
         "ALLOWED_ORIGINS": f"{base_url},http://localhost:{port}",
     }
+
+
+def _demo(port: int) -> Mapping[str, str]:
+    """Where a mail's link to the settings leads: to the page, which opens them."""
+    return {"PREFERENCES_URL": f"http://{LOOPBACK}:{port}/?settings"}
 
 
 def _data(servers: Servers) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """POST /api/v1/events: how producers publish while SQS is away (spec §1 "Producers", §2)."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.db import DatabaseError, OperationalError
 from rest_framework import serializers, status
@@ -14,9 +14,12 @@ from notifications.events import Event, InvalidEvent, Rejected
 from notifications.models import Rejection
 from preferences.api_calls import ServiceView, call
 from preferences.api_errors import WHOLE_BODY, InvalidRequest
-from preferences.api_input import raw_body
+from preferences.api_input import JSON, raw_body
 from preferences.outages import is_outage
 from preferences.service_tokens import Service
+
+#: Beside plain JSON, those that CloudEvents has for one event and for a batch.
+_MEDIA_TYPES: Final = (JSON, "application/cloudevents+json", "application/cloudevents-batch+json")
 
 
 class RejectedPart(serializers.Serializer[Any]):
@@ -49,9 +52,11 @@ class Events(ServiceView):
         What is accepted is stored when the answer comes, and goes the way of events from the queue: at once, or, while
         the kill switch holds, once it is released. The same `source` and `id` again, by whichever way, changes nothing.
         A bad event does not harm the others of its batch; it is kept as a rejected event. A `source` that does not
-        belong to the token is rejected as `forbidden_source`.
+        belong to the token is rejected as `forbidden_source`. CloudEvents' own media types, of one event and of a
+        batch, are taken too; what the body holds counts.
         """
-        parts = _admit(raw_body(request, most_bytes=MAX_MESSAGE_BYTES), self.service)
+        body = raw_body(request, most_bytes=MAX_MESSAGE_BYTES, media_types=_MEDIA_TYPES)
+        parts = _admit(body, self.service)
         rejected = [
             {"index": index, "code": part.reason} for index, part in enumerate(parts) if isinstance(part, Rejected)
         ]

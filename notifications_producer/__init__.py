@@ -12,9 +12,9 @@
         )
     )
 
-Needs boto3 alone. Addresses come from the environment: EVENTS_QUEUE_URL and, away from AWS, SQS_ENDPOINT_URL; for the
-way by HTTP while SQS is away, EVENTS_FALLBACK_URL with EVENTS_FALLBACK_TOKEN or EVENTS_FALLBACK_TOKEN_FILE
-(docs/producers.md).
+Needs boto3 alone. Addresses come from the environment: EVENTS_QUEUE_URL, AWS_DEFAULT_REGION and, away from AWS,
+SQS_ENDPOINT_URL; for the way by HTTP while SQS is away, EVENTS_FALLBACK_URL with EVENTS_FALLBACK_TOKEN or
+EVENTS_FALLBACK_TOKEN_FILE (docs/producers.md).
 """
 
 from notifications_producer.breaker import CircuitBreaker

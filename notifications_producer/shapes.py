@@ -60,14 +60,17 @@ def check_recipients(value: object) -> None:
     if not 1 <= len(value) <= MAX_RECIPIENTS:
         raise InvalidEvent(f"{expected}, not {len(value)}")
     for index, recipient in enumerate(value):
-        _check_user_id(recipient, f"recipients[{index}]")
+        if problem := _why_no_user_id(recipient):
+            raise InvalidEvent(f"recipients[{index}] must be a user id, not {problem}")
 
 
 def check_actor(value: object) -> None:
     """Raise InvalidEvent for what is neither a user id nor None."""
-    if value is not None:
-        _check_user_id(value, "actor")
-        check_name(str(value), "actor")
+    if value is None:
+        return
+    if problem := _why_no_user_id(value):
+        raise InvalidEvent(f"actor must be a user id, not {problem}")
+    check_name(str(value), "actor")
 
 
 def check_params(value: object) -> None:
@@ -102,12 +105,11 @@ def check_kind(value: object, expected: type, name: str) -> None:
         raise InvalidEvent(f"{name} must be of the class {expected.__name__}, not {_kind(value)}")
 
 
-def _check_user_id(value: object, name: str) -> None:
-    """Raise InvalidEvent for what can be no user id. A text of another form passes: as nobody's id it harms no other."""
+def _why_no_user_id(value: object) -> str | None:
+    """Return what it is instead, or None: text of another form may pass, as nobody's id harms no other."""
     if not isinstance(value, str | UUID):
-        raise InvalidEvent(f"{name} must be a user id, not {_kind(value)}")
-    if isinstance(value, str) and "@" in value:
-        raise InvalidEvent(f"{name} must be a user id, not an address")
+        return _kind(value)
+    return "an address" if isinstance(value, str) and "@" in value else None
 
 
 def _kind(value: object) -> str:

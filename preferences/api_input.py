@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar, Final, cast
 
 import orjson
@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from preferences.api_errors import WHOLE_BODY, InvalidRequest
 
 MAX_BODY_BYTES: Final = 65_536
+JSON: Final = "application/json"
 _INTEGER: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
 
@@ -32,14 +33,14 @@ def json_body(request: Request) -> Any:
         raise InvalidRequest({WHOLE_BODY: f"must be JSON (line {error.lineno}, column {error.colno})"}) from error
 
 
-def raw_body(request: Request, *, most_bytes: int = MAX_BODY_BYTES) -> bytes:
+def raw_body(request: Request, *, most_bytes: int = MAX_BODY_BYTES, media_types: Collection[str] = (JSON,)) -> bytes:
     """Return the body as it came, which may be empty.
 
-    Raises UnsupportedMediaType, or InvalidRequest when there are more than `most_bytes`.
+    Raises UnsupportedMediaType for a type that is none of these, InvalidRequest when there are more than `most_bytes`.
     """
     body = _bytes(request, most_bytes)
     media_type = (request.content_type or "").partition(";")[0].strip().lower()
-    if body and media_type != "application/json":
+    if body and media_type not in media_types:
         raise UnsupportedMediaType(media_type)
     return body
 

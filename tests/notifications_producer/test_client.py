@@ -1,4 +1,3 @@
-import json
 import os
 import pickle
 import socket
@@ -19,29 +18,8 @@ from notifications_producer import (
     Producer,
     PublishFailed,
 )
+from tests.notifications_producer.published import bodies, event, ids, several
 from tests.notifications_producer.service import Answer, Service, answering
-
-
-def event(number: object = 0, *, length: int = 0) -> Event:
-    return Event(
-        type="mentioned", source="/services/docs", recipients=["u"], id=str(number), params={"excerpt": "x" * length}
-    )
-
-
-def several(count) -> list[Event]:
-    return [event(number) for number in range(count)]
-
-
-def bodies(queue) -> list:
-    found: list = []
-    while received := queue.receive():
-        queue.delete([message.receipt for message in received])
-        found += [json.loads(message.body) for message in received]
-    return found
-
-
-def ids(found) -> list[str]:
-    return sorted(event["id"] for body in found for event in (body if isinstance(body, list) else [body]))
 
 
 @pytest.fixture

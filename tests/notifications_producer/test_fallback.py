@@ -4,19 +4,14 @@ import pytest
 
 from devstack.stack import Servers
 from devstack.waiting import wait_until
-from notifications_producer import CircuitBreaker, Event, HttpFallback
+from notifications_producer import CircuitBreaker, HttpFallback
 from notifications_producer.packs import REQUEST_BYTES, body
+from tests.notifications_producer.published import event
 from tests.notifications_producer.service import TAKEN, Answer, answering
 
 NEVER = 600.0  # seconds; the end of the test comes sooner
 PAUSE = 0.3  # seconds, before a second try that nobody has wished later
 TAKEN_ONE = Answer(202, {"accepted": 1, "rejected": []})
-
-
-def event(number: int = 0, *, length: int = 0) -> Event:
-    return Event(
-        type="mentioned", source="/services/docs", recipients=["u"], id=str(number), params={"excerpt": "x" * length}
-    )
 
 
 def written(*events):

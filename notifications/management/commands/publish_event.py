@@ -10,6 +10,7 @@ from notifications_producer import (
     Event,
     HttpFallback,
     InvalidEvent,
+    NotConfigured,
     Producer,
     PublishFailed,
     Resource,
@@ -48,7 +49,7 @@ class Command(BaseCommand):
                 **({"id": options["id"]} if options["id"] else {}),
             )
             _producer().publish(event)
-        except (InvalidEvent, PublishFailed) as error:
+        except (InvalidEvent, NotConfigured, PublishFailed) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Published {event.type} {event.id}.")
 
@@ -90,6 +91,8 @@ def _user_id(text: str) -> str:
 
 def _resource(options: dict[str, Any]) -> Resource | None:
     if not options["resource"]:
+        if options["url"] or options["title"]:
+            raise CommandError("--url and --title need --resource.")
         return None
     type_, _, id_ = options["resource"].partition(":")
     return Resource(type=type_, id=id_, url=options["url"], title=options["title"])
