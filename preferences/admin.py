@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from waffle.models import Sample, Switch
 
-from preferences import people_search
+from preferences import flag_changes, people_search
 from preferences.flag_form import FlagForm
 from preferences.models import Flag, User
 from preferences.support_admin import BoundedAdmin, ReadOnlyAdmin, brief_time
@@ -105,6 +105,10 @@ class FlagAdmin(BoundedAdmin):
         ),
         ("In from the start, beside the percentage", {"fields": ("users", "groups", "staff", "superusers")}),
     )
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Return what the log says: from what to what."""
+        return flag_changes.in_words(form) or super().construct_change_message(request, form, formsets, add)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """The code knows one flag, which a migration makes."""

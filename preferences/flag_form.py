@@ -1,7 +1,8 @@
 """The form by which the rollout is set; people are named as whoever sets it knows them."""
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -36,16 +37,20 @@ class PeopleField(forms.CharField):
         return {user.id for user in initial or ()} != {user.id for user in named}
 
 
+#: Waffle's `everyone`, in words that say what each of its three values does.
+REACHES: Final[Mapping[bool | None, str]] = {
+    None: "On for the percentage and for those named below",
+    True: "On for everyone",
+    False: "Off for everyone, also for those named below",
+}
+
+
 class ReachSelect(forms.NullBooleanSelect):
-    """Waffle's `everyone`, in words that say what each of its three values does."""
+    """Offers the three reaches."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.choices = [
-            ("unknown", "On for the percentage and for those named below"),
-            ("true", "On for everyone"),
-            ("false", "Off for everyone, also for those named below"),
-        ]
+        self.choices = [("unknown", REACHES[None]), ("true", REACHES[True]), ("false", REACHES[False])]
 
 
 def _name(user: User) -> str:
@@ -55,16 +60,27 @@ def _name(user: User) -> str:
 class FlagForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none when it runs
     """The rollout: for everyone, by percentage, and by name."""
 
+    percent = forms.DecimalField(
+        required=False,
+        min_value=0,
+        max_value=Decimal("99.9"),
+        decimal_places=1,
+        label="Percentage",
+        help_text="0 to 99.9 of all people; empty is 0. Who is in stays in when it is raised.",
+        error_messages={
+            **dict.fromkeys(("min_value", "max_value"), "0 to 99.9. For all people set Reach to “On for everyone”."),
+            "max_decimal_places": "One decimal place at most.",
+        },
+    )
     users = PeopleField(required=False, help_text="Addresses or ids (usr_… or UUID), one a line.")
 
     class Meta:
         model = Flag
         fields = ("everyone", "percent", "note", "users", "groups", "staff", "superusers")
-        labels = {"everyone": "Reach", "percent": "Percentage"}
+        labels = {"everyone": "Reach"}
         widgets = {"everyone": ReachSelect()}
         help_texts = {
             "everyone": "",
-            "percent": "0 to 99.9 of all people; empty is 0. Who is in stays in when it is raised.",
             "note": "For whoever comes next: which phase it is, and since when.",
             "groups": "Everybody in one of these groups: “Internal” for the first phase.",
             "staff": "Everybody who may log in to this admin.",

@@ -102,7 +102,29 @@ def test_a_product_manager_sets_the_percentage_and_that_is_logged(pm, flag_on):
     pm.post(reverse("admin:preferences_flag_change", args=[flag_on.id]), FLAG_FORM)
     rollout.forget()
     assert (rollout.current().everyone, rollout.current().percent) == (None, 5.0)
-    assert actions_on_record() == ["Changed Reach, Percentage and Note."]
+    (action,) = actions_on_record()
+    assert action.startswith(
+        "Reach: “On for everyone” → “On for the percentage and for those named below”. Percentage: empty → 5. Note: “"
+    )
+    assert action.endswith("” → “Week 1”.")
+
+
+def test_the_log_counts_people_and_names_groups(pm, flag_on, alice, bob, charlie):
+    flag_on.users.set([alice, bob])
+    internal = Group.objects.create(name="Internal")
+    form = {**FLAG_FORM, "users": f"{bob.id}\r\n{charlie.id}", "groups": [internal.id], "staff": "on"}
+    pm.post(reverse("admin:preferences_flag_change", args=[flag_on.id]), form)
+    (action,) = actions_on_record()
+    assert action.endswith(" Users: 2 → 2 (1 added, 1 taken out). Groups: none → Internal. Staff: no → yes.")
+
+
+@pytest.mark.parametrize("percent", ["100", "150", "-1"])
+def test_a_percentage_out_of_range_is_told_with_the_way_to_all_people(pm, flag_on, percent):
+    page = reverse("admin:preferences_flag_change", args=[flag_on.id])
+    answer = pm.post(page, {**FLAG_FORM, "percent": percent})
+    assert answer.context["adminform"].form.errors == {
+        "percent": ["0 to 99.9. For all people set Reach to “On for everyone”."]
+    }
 
 
 def test_a_product_manager_names_people_and_groups(pm, flag_on, alice, bob, charlie):
@@ -121,7 +143,7 @@ def test_a_product_manager_names_people_by_address_and_sees_them_so(pm, flag_on,
     assert set(flag_on.users.all()) == {alice, bob}
     assert "alice@example.com\nbob@example.com</textarea>" in pm.get(page).content.decode()
     pm.post(page, {**FLAG_FORM, "users": "bob@example.com\r\nalice@example.com", "note": "Week 2"})
-    assert actions_on_record()[-1] == "Changed Note."
+    assert actions_on_record()[-1] == "Note: “Week 1” → “Week 2”."
 
 
 def test_somebody_unknown_in_the_flag_is_told_and_nothing_is_changed(pm, flag_on, alice):
@@ -175,7 +197,7 @@ def test_the_log_tells_who_did_what_and_is_read_only(admin, pm, flag_on):
     pm.post(reverse("admin:preferences_flag_change", args=[flag_on.id]), FLAG_FORM)
     entry = LogEntry.objects.get()
     listed = admin.get(reverse("admin:admin_logentry_changelist"), {"q": "pia@example.com"}).content.decode()
-    assert "Changed Reach, Percentage and Note." in listed
+    assert "Percentage: empty → 5." in listed
     assert admin.post(reverse("admin:admin_logentry_change", args=[entry.id]), {}).status_code == 403
     assert admin.post(reverse("admin:admin_logentry_delete", args=[entry.id]), {}).status_code == 403
     assert pm.get(reverse("admin:admin_logentry_changelist")).status_code == 403
