@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib import admin
 from django.core.checks import Tags, register
 
 from devstack.demo.checks import check_demo_is_local
@@ -13,5 +14,6 @@ class DemoConfig(AppConfig):
     verbose_name = "Demo"
 
     def ready(self) -> None:
-        """Have every process and command refuse a demo that others could reach."""
+        """Have every process and command refuse a demo that others could reach, and the login say where to look."""
         register(check_demo_is_local, Tags.security, SETTINGS)
+        admin.site.login_template = "demo/login.html"

@@ -21,6 +21,7 @@ from devstack.demo.producing import Published
 from devstack.demo.services import LAUNCH, PRICING, SERVICES, WEBSITE, busy_morning, service_named, title_of
 from notifications import ids
 from notifications_producer import Event, PublishFailed
+from preferences import rollout
 from preferences.authentication import issue_token
 from preferences.models import User
 
@@ -148,6 +149,7 @@ def _page(request: HttpRequest, template: str, **context: object) -> HttpRespons
     viewer = chosen or in_audience(request.COOKIES.get(_COOKIE)) or AUDIENCE[0]
     stage = {
         "viewer": viewer,
+        "has_bell": rollout.read().shows_bell(viewer.id),
         "audience": AUDIENCE,
         "services": SERVICES,
         "busy_events": _BUSY_EVENTS,

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -88,6 +89,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def test_the_demo_shows_a_page_and_keeps_its_addresses_private(demo: Demo):
     assert httpx.get(demo.stack["base_url"]).status_code == 200
     assert demo.stack_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_program_for_producers_to_try_rings_alices_bell(demo: Demo, tmp_path: Path):
+    token = demo.press("/demo/token", user="alice").json()["token"]
+    (tmp_path / "var").symlink_to(demo.var)
+    [program] = re.findall(r"```python\n(import json\n.*?)```", (ROOT / "docs" / "producers.md").read_text(), re.DOTALL)
+    variables = {"PATH": os.defpath, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=variables, check=True)
+
+    def rang() -> bool:
+        return "Q3 plan" in demo.get("/api/v1/notifications", token=token).json()["notifications"][0]["body"]
+
+    assert wait_until(rang, seconds=10)
 
 
 def test_a_button_of_the_demo_leads_to_a_notification(demo: Demo):

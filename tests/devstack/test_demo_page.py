@@ -45,6 +45,15 @@ def test_every_route_of_the_demo_is_looked_at(demo: Client):
     assert all(any(pattern.resolve(path[1:]) for path in ROUTES) for pattern in urls.urlpatterns)
 
 
+def test_the_page_tells_of_a_bell_to_whom_has_one_alone(demo: Client):
+    Flag.objects.filter(name=FLAG).update(everyone=True)
+    assert "The bell is up there." in demo.get("/").content.decode()
+    Flag.objects.filter(name=FLAG).update(everyone=False)
+    page = demo.get("/").content.decode()
+    assert "Alice has no bell" in page
+    assert "data-settings" not in page
+
+
 @pytest.mark.parametrize("path", ROUTES)
 def test_without_demo_its_routes_do_not_exist(client: Client, path: str):
     assert client.get(path).status_code == 404

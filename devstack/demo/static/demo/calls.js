@@ -7,7 +7,7 @@ export const user = viewer.elements.user.value;
 export async function post(address, fields = {}) {
   const body = new FormData(viewer); // with the token against other sites
   for (const [name, value] of Object.entries(fields)) body.set(name, value);
-  return read(await fetch(address, { method: "POST", body }));
+  return read(await ask(address, { method: "POST", body }));
 }
 
 /** Ask `section`'s address now, after each `pause()` ms, and when the page is looked at again. Returns "ask now". */
@@ -19,7 +19,7 @@ export function watch(section, { show, pause }) {
     clearTimeout(timer);
     if (document.hidden) return;
     try {
-      show(await read(await fetch(`${section.dataset.address}?${new URLSearchParams({ user })}`)));
+      show(await read(await ask(`${section.dataset.address}?${new URLSearchParams({ user })}`)));
       complain("");
     } catch (error) {
       complain(error.message);
@@ -55,6 +55,12 @@ export function update(list, things, { key, template, fill }) {
 /** Text is only ever text, and what has not changed is not written: it would be read out again. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+function ask(address, options) {
+  return fetch(address, options).catch(() => {
+    throw new Error(navigator.onLine ? "The demo does not answer. Does it still run?" : "You are offline.");
+  });
 }
 
 async function read(answer) {

@@ -18,6 +18,8 @@ for (const button of document.querySelectorAll("[data-settings]")) {
   button.addEventListener("click", openSettings);
 }
 
+if (new URLSearchParams(location.search).has("settings")) openSettings(); // from a mail
+
 async function publish(button) {
   if (button.ariaDisabled === "true") return;
   button.ariaDisabled = "true";
@@ -39,7 +41,7 @@ function refuse(text) {
 
 /** The settings are behind a button of the bell's panel, which is made anew for each user. */
 function openSettings(event) {
-  event.stopPropagation(); // a click outside of it closes the panel
+  event?.stopPropagation(); // a click outside of it closes the panel
   bell.scrollIntoView({ block: "nearest" });
   bell.open();
   bell.shadowRoot.querySelector("[part~=settings]")?.click();

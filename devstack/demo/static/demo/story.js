@@ -9,8 +9,11 @@ const FRESH = 12_000; // ms for which an event is worth following closely
 const ALWAYS = 5; // stops that come sooner or later, whether or not somebody has a page open
 const SLOW = 60_000; // ms from which on times are in minutes
 const REPORTED = 4_000; // ms within which it is known that a bell has shown something
-const NEWS = { held: "held back", unmeasured: "not measured" }; // by state, in the place of a time
-const UNMEASURED = "A bell reports what it shows as it happens, at most ten a second, and nothing that it catches up on.";
+const NEWS = { held: "held back", unmeasured: "not measured", untimed: "not timed" }; // by state, in a time's place
+const EXPLAINED = {
+  unmeasured: "A bell reports what it shows as it happens, at most ten a second, and nothing that it catches up on.",
+  untimed: "It came by here, and this page was not open to take the time.",
+};
 
 const section = document.querySelector(".story");
 const arrivals = new Map(); // notification id -> when it came to the bell of this page, and whether as it happened
@@ -60,8 +63,9 @@ function fillTrack(item, way, isKilled) {
     const at = times[stop.dataset.stage];
     const state = place <= last ? "done" : stateAhead(place, { last, way, arrival, isKilled });
     if (stop.dataset.state !== state) stop.dataset.state = state;
-    stop.title = state === "unmeasured" ? UNMEASURED : "";
-    write(stop.querySelector("time"), place === 0 ? clock(at) : at ? after(times.published, at) : (NEWS[state] ?? ""));
+    const news = state === "done" && !at ? "untimed" : state;
+    stop.title = EXPLAINED[news] ?? "";
+    write(stop.querySelector("time"), place === 0 ? clock(at) : at ? after(times.published, at) : (NEWS[news] ?? ""));
   });
   const [, handedOver] = stops;
   handedOver.dataset.path = way.path;
