@@ -99,6 +99,11 @@ class DeliveryAdmin(BodyAdmin):
 
     # --- Lists -----------------------------------------------------------------------------------------------------
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list under the name of what it lists."""
+        title = "Deliveries: found" if request.GET.get("q") else f"Deliveries: {chosen_list(request.GET).title}"
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the order that the list's index has."""
         return (chosen_list(request.GET).order,)

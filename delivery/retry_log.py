@@ -19,12 +19,12 @@ _ASKED: Final = "Asked to have it sent once more."
 
 @dataclass(frozen=True, slots=True)
 class Retrial:
-    """One press of the button, at the instant `at` (aware): for what, by whom, and what was logged of it."""
+    """One press of the button, at the instant `at` (aware): for what, by whom, and how it had failed by then."""
 
     delivery_id: int
     at: datetime
     by: str
-    words: str
+    failure: str  # a sentence
 
 
 def record(user_id: UUID, failed: Iterable[Delivery]) -> None:
@@ -53,7 +53,7 @@ def read(delivery_ids: Collection[int]) -> Sequence[Retrial]:
         change_message__startswith=_ASKED,
     )
     found = entries.order_by("id").values_list("object_id", "action_time", "user__name", "change_message")
-    return [Retrial(int(id_), at, by, words) for id_, at, by, words in found]
+    return [Retrial(int(id_ or 0), at, by, words.removeprefix(_ASKED).strip()) for id_, at, by, words in found]
 
 
 def _end_of(failed: Delivery) -> str:

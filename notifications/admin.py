@@ -6,11 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
 
 from delivery.models import State
 from notifications import rejections
@@ -19,6 +23,9 @@ from notifications.support import account_page
 from preferences import people_search, user_ids
 from preferences.models import User
 from preferences.support_admin import BodyAdmin, ReadOnlyAdmin, Tool, brief_time, may_open_body, require, show_body
+
+_NOBODY = 'Nobody is known so. Is it an event? <a href="{}">Ask what became of it</a>.'
+_REPLAYED = "Replayed: "  # what the log says of a replay, and then how it ended
 
 
 @admin.register(Account)
@@ -37,6 +44,15 @@ class AccountAdmin(ReadOnlyAdmin):
             path("<uuid:user_id>/notifications/<str:id>/body/", body, name="notifications_account_body"),
             *super().get_urls(),
         ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list; where nobody is found, the way to ask about an event by the same words."""
+        answer = super().changelist_view(request, extra_context)
+        found = getattr(answer, "context_data", {}).get("cl")
+        if found is not None and found.query and not found.result_count:
+            trace = f"{reverse('admin:trace')}?{urlencode({'event': found.query})}"
+            self.message_user(request, format_html(_NOBODY, trace), messages.WARNING)
+        return answer
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         """Leave the tokens where they are; the person's own page reads which devices there are."""
@@ -92,7 +108,7 @@ class RejectedEventAdmin(BodyAdmin):
     list_display = ("rejected", "code", "detail", "event", "replayed")
     list_filter = ("reason", "path", ("replayed_at", admin.EmptyFieldListFilter))
     ordering = ("-rejected_at",)
-    fields = ("reason", "detail", "source", "event_id", "path", "rejected_at", "replayed_at")
+    fields = ("reason", "detail", "source", "event_id", "path", "rejected_at", "replayed_at", "last_tried")
     readonly_fields = fields
     actions = ("replay",)
 
@@ -115,6 +131,17 @@ class RejectedEventAdmin(BodyAdmin):
     def replayed(self, event: RejectedEvent) -> str:
         """Return when a replay was accepted."""
         return brief_time(event.replayed_at)
+
+    @admin.display(description="last tried here")
+    def last_tried(self, event: RejectedEvent) -> str:
+        """Return who replayed it last in the admin, when, and how that ended."""
+        of_event = LogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(RejectedEvent), object_id=str(event.id)
+        )
+        last = of_event.filter(change_message__startswith=_REPLAYED).select_related("user").order_by("-id").first()
+        if last is None:
+            return "-"
+        return f"{brief_time(last.action_time)} UTC by {last.user.name}: {last.change_message.removeprefix(_REPLAYED)}"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedEvent]:
         """Leave the bodies where they are."""
@@ -163,7 +190,7 @@ class RejectedEventAdmin(BodyAdmin):
 
     def _replay(self, request: HttpRequest, rejected: RejectedEvent) -> bool:
         is_accepted = rejections.replay(rejected)
-        self.log_change(request, rejected, "Replayed: accepted." if is_accepted else "Replayed: rejected again.")
+        self.log_change(request, rejected, f"{_REPLAYED}{'accepted.' if is_accepted else 'rejected again.'}")
         return is_accepted
 
 

@@ -69,9 +69,7 @@ class ReceivedEvent(models.Model):
 
     class Meta:
         db_table = "received_events"
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["source", "event_id"], name="unique_received_event"),
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["source", "event_id"], name="unique_received_event")]
 
     def __str__(self) -> str:
         return f"{self.type} {self.event_id} from {self.source}"

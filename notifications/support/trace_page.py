@@ -18,7 +18,9 @@ from notifications.tracing import clock, trace
 from notifications.tracing.event_recipients import RecipientRow
 from notifications.tracing.fates import End, Fate
 from notifications.tracing.findings import Trace
+from notifications.tracing.reason_words import WORDS
 from notifications.tracing.steps import NAMES, Step
+from preferences import people
 
 _LONGEST: Final = 300  # characters of anything asked for
 #: How support.css marks how far a channel came, and the word for it.
@@ -61,7 +63,7 @@ class ShownRecipient:
 
     row: RecipientRow
     query: str  # to that person's own timeline
-    cells: list[tuple[str, str, str, str]]  # channel, chip, word, clause
+    cells: list[tuple[str, str, str, str]]  # channel, chip, word, why; of what arrived, no why
 
 
 @require_safe
@@ -76,6 +78,8 @@ def show(request: HttpRequest) -> HttpResponse:
     if question.text:
         found = trace.find(question.text, source=question.source, user=question.user, after=question.after)
         context |= _answer(request, question, found)
+    elif question.user:
+        context["person"] = people.find(question.user)
     return TemplateResponse(request, "admin/support/trace.html", context)
 
 
@@ -107,7 +111,11 @@ def _recipient(row: RecipientRow, question: Question, found: Trace) -> ShownReci
 
 
 def _cell(fate: Fate) -> tuple[str, str, str, str]:
-    return NAMES[fate.channel], *_CHIPS[fate.end], fate.clause
+    return NAMES[fate.channel], *_CHIPS[fate.end], "" if fate.end is End.ARRIVED else _why(fate)
+
+
+def _why(fate: Fate) -> str:
+    return WORDS[fate.reason].in_short if fate.reason else fate.clause
 
 
 def _shown(step: Step, zone: tzinfo) -> ShownStep:

@@ -37,7 +37,7 @@ def _asked_again(evidence: Evidence, delivery: Delivery) -> Iterator[Step]:
     for retrial in evidence.retrials:
         if retrial.delivery_id in ids:
             sentence = f"{_name(delivery)}: it had failed, and {retrial.by} asked to have it sent once more."
-            yield Step(retrial.at, Stage.RETRIED, sentence, retrial.words, channel=Channel(delivery.channel))
+            yield Step(retrial.at, Stage.RETRIED, sentence, retrial.failure, channel=Channel(delivery.channel))
 
 
 def _taken(delivery: Delivery) -> Iterator[Step]:

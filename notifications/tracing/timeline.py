@@ -70,11 +70,18 @@ def _in_app(evidence: Evidence) -> Iterator[Step]:
     row = evidence.notification
     if row is None:
         return
-    how = "by a backfill, as read" if row.backfill_id is not None else "and sent to every open bell"
+    how = "by a backfill, as read" if row.backfill_id is not None else "and sent to whichever bells were open"
     stored = (Stage.STORED, f"Stored in the inbox {how}.", f"Notification {row.id}.")
     yield Step(row.created_at, *stored, Tone.GOOD, Channel.IN_APP)
     if row.displayed_at:
-        yield Step(row.displayed_at, Stage.DISPLAYED, "A bell first showed it.", "", Tone.GOOD, Channel.IN_APP)
+        yield Step(
+            row.displayed_at,
+            Stage.DISPLAYED,
+            "A bell reported it shown, as it came.",
+            "",
+            Tone.GOOD,
+            Channel.IN_APP,
+        )
     if row.read_at and row.backfill_id is None:
         yield Step(row.read_at, Stage.READ, "It was read.", "", Tone.GOOD, Channel.IN_APP)
 

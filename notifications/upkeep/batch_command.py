@@ -31,26 +31,29 @@ class BatchCommand(BaseCommand):
 
     #: How many rows one batch has, unless --batch-size says otherwise.
     batch_size = 1_000
+    dry_run_help = "say what would be done, and change nothing"
+    batch_size_help = "rows of one transaction"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what all of them take."""
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help=self.dry_run_help)
         parser.add_argument(
-            "--batch-size", type=positive, default=self.batch_size, metavar="N", help="rows of one transaction"
+            "--batch-size", type=positive, default=self.batch_size, metavar="N", help=self.batch_size_help
         )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run it; Ctrl-C, or a server that goes away, ends it between two batches' commits without a stack trace."""
+        again = "Run it again." if options.get("dry_run") else "Run it again to go on."
         try:
             return super().execute(*args, **options)
         except KeyboardInterrupt:
-            raise CommandError("Interrupted. Run it again to go on.", returncode=_INTERRUPTED) from None
+            raise CommandError(f"Interrupted. {again}", returncode=_INTERRUPTED) from None
         except (DatabaseError, InterfaceError) as error:
             if not is_outage(error):
                 raise
-            raise CommandError(f"PostgreSQL is away ({type(error).__name__}). Run it again to go on.") from error
+            raise CommandError(f"PostgreSQL is away ({type(error).__name__}). {again}") from error
         except (BotoCoreError, ClientError) as error:
-            raise CommandError(f"SQS: {name_of(error)}. Run it again to go on.") from error
+            raise CommandError(f"SQS: {name_of(error)}. {again}") from error
 
     @contextlib.contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:

@@ -102,6 +102,21 @@ def test_a_replay_is_logged_with_what_came_of_it(support, rejected):
     assert actions_on_record() == ["Replayed: rejected again."]
 
 
+def test_the_page_tells_who_replayed_it_last_and_how_that_ended(support, rejected):
+    page = reverse("admin:notifications_rejectedevent_change", args=[rejected.id])
+    support.post(reverse("admin:notifications_rejectedevent_body", args=[rejected.id]))
+    assert " by Sam Support: " not in support.get(page).content.decode()
+    support.post(reverse("admin:notifications_rejectedevent_replay", args=[rejected.id]))
+    support.post(reverse("admin:notifications_rejectedevent_body", args=[rejected.id]))
+    assert " UTC by Sam Support: rejected again." in support.get(page).content.decode()
+
+
+@pytest.mark.parametrize(("asked", "is_offered"), [("8f1c2d", True), ("alice", False)])
+def test_where_nobody_is_found_the_way_to_an_event_is_offered(support, alice, asked, is_offered):
+    page = support.get(reverse("admin:notifications_account_changelist"), {"q": asked}).content.decode()
+    assert (f"{reverse('admin:trace')}?event={asked}" in page) is is_offered
+
+
 def test_the_selected_events_are_replayed(support, rejected, alice):
     RejectedEvent.objects.update(body=message(event_for(alice)).body.encode())
     chosen = {"action": "replay", "_selected_action": [rejected.id]}

@@ -27,9 +27,23 @@ def test_publish_event_sends_what_a_producer_would(queue, alice, bob):
     assert event["data"]["resource"]["title"] == "Update pricing page"
 
 
+def test_publish_event_says_what_its_environment_lacks(queue, monkeypatch, alice):
+    monkeypatch.setenv("EVENTS_FALLBACK_URL", "https://notifications.example.com/api/v1/events")
+    monkeypatch.delenv("EVENTS_FALLBACK_TOKEN", raising=False)
+    with pytest.raises(CommandError, match="EVENTS_FALLBACK_TOKEN"):
+        call_command("publish_event", "mentioned", alice.email)
+
+
 def test_publish_event_knows_no_address_that_nobody_has(queue):
     with pytest.raises(CommandError, match="Nobody has the address"):
         call_command("publish_event", "mentioned", "nobody@example.com")
+    assert queue.depth() == Depth(0, 0)
+
+
+@pytest.mark.parametrize("particular", [{"url": "/tasks/tsk_456"}, {"title": "Update pricing page"}])
+def test_publish_event_drops_no_particular_of_a_resource_that_is_not_named(queue, alice, particular):
+    with pytest.raises(CommandError, match="--url and --title need --resource"):
+        call_command("publish_event", "mentioned", "alice@example.com", **particular)
     assert queue.depth() == Depth(0, 0)
 
 

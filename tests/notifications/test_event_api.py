@@ -200,6 +200,19 @@ def test_a_bad_event_is_rejected_with_its_reason(body):
     assert rejected["code"] == RejectedEvent.objects.get().reason
 
 
+@pytest.mark.parametrize(
+    "media_type", ["cloudevents+json; charset=utf-8", "cloudevents-batch+json", "CloudEvents+JSON"]
+)
+def test_the_media_types_of_cloudevents_are_taken(alice, media_type):
+    taken = service()("POST", EVENTS, [event_for(alice)], content_type=f"application/{media_type}")
+    assert answered(taken) == (1, [])
+
+
+def test_an_object_without_anything_is_an_event_that_is_rejected_and_an_array_without_any_is_none():
+    assert answered(service().post(EVENTS, {})) == (0, [{"index": 0, "code": "wrong_shape"}])
+    assert refusal(service().post(EVENTS, [])) == (400, "INVALID_REQUEST")
+
+
 def test_a_body_of_another_media_type_is_refused(alice):
     refused = service()("POST", EVENTS, event_for(alice), content_type="text/plain")
     assert refusal(refused) == (415, "UNSUPPORTED_MEDIA_TYPE")

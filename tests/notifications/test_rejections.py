@@ -119,6 +119,21 @@ def test_the_command_replays_what_waits(rejected, new_type, capsys):
     assert capsys.readouterr().out.split() == ["accepted:", "0", "rejected", "again:", "0"]
 
 
+def test_a_number_that_no_rejected_event_has_is_told_and_nothing_is_replayed(rejected, new_type):
+    new_type()
+    with pytest.raises(CommandError, match="No rejected event has the number 999"):
+        call_command("replay_rejected", str(rejected.id), "999")
+    assert not Notification.objects.exists()
+
+
+def test_a_number_that_was_replayed_before_is_told(rejected, new_type, capsys):
+    new_type()
+    call_command("replay_rejected", str(rejected.id))
+    capsys.readouterr()
+    call_command("replay_rejected", str(rejected.id))
+    assert capsys.readouterr().out.startswith(f"Accepted by an earlier replay: {rejected.id}.\naccepted:")
+
+
 def test_what_a_service_may_not_publish_is_replayed_by_name_alone(alice):
     body = json.dumps(event_for(alice)).encode()
     forged = Rejected(Rejection.FORBIDDEN_SOURCE, "", body, source="/services/tasks", event_id="e")

@@ -16,6 +16,8 @@ _SHOWN: Final = 100  # findings, one line each; all are counted
 class Command(BatchCommand):
     help = "Prove that every accepted event is accounted for on every channel (docs/audit.md); exit 1 when one is not."
     batch_size = audit.STEP
+    dry_run_help = "with --repair: say what it would do, and change nothing; without it nothing is changed anyway"
+    batch_size_help = "recipients of one step"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -26,6 +26,7 @@ class Command(BatchCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         person = person_named(options["who"])
         try:
+            erasure.refuse_staff(person)
             if options["dry_run"]:
                 self.stdout.write("A dry run: nothing is changed. Rows that would be removed or changed:")
                 self._go_through(erasure.rehearse(person, batch=options["batch_size"]))
@@ -35,7 +36,6 @@ class Command(BatchCommand):
             raise CommandError(str(error)) from error
 
     def _erase(self, person: User, *, is_asked: bool, batch: int) -> None:
-        erasure.refuse_staff(person)
         if is_asked:
             _confirm(person)
         in_hand = erasure.in_hand(person)

@@ -1,19 +1,28 @@
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
 
 from notifications.explaining import explain, forecast_report, forecasts
 from notifications.models import Forecast
+from notifications.tracing.steps import NAMES
 from notifications.upkeep.batch_command import BatchCommand, person_named
 from notifications.upkeep.durations import duration
 from preferences.catalog import CATALOG, Channel, NotificationType
+
+#: By code, and by the word that the answers have for it.
+_CHANNELS: Final[Mapping[str, Channel]] = {
+    **{channel.value: channel for channel in Channel},
+    **{name.lower(): channel for channel, name in NAMES.items()},
+}
 
 
 class Command(BatchCommand):
     help = "Say what an event would mean for one person, or for everybody under other defaults. Nothing is sent."
     batch_size = forecasts.BATCH
+    dry_run_help = "with --everybody: say how many people would be counted, and count none"
+    batch_size_help = "with --everybody: people of one step"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -29,7 +38,7 @@ class Command(BatchCommand):
             default=[],
             dest="defaults",
             metavar="CHANNEL=on|off",
-            help=f"a default to try, for {', '.join(Channel)}; may be repeated",
+            help=f"a default to try, for {', '.join(_CHANNELS)}; may be repeated",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -78,8 +87,8 @@ class Command(BatchCommand):
 
 
 def _read_default(text: str) -> tuple[Channel, bool]:
-    """Read `email=on`."""
+    """Read `email=on`, or `mail=on`."""
     name, _, given = text.partition("=")
-    if name not in set(Channel) or given not in ("on", "off"):
-        raise CommandError(f"{text!r} is no default such as email=on; channels are {', '.join(Channel)}.")
-    return Channel(name), given == "on"
+    if name not in _CHANNELS or given not in ("on", "off"):
+        raise CommandError(f"{text!r} is no default such as email=on; channels are {', '.join(_CHANNELS)}.")
+    return _CHANNELS[name], given == "on"

@@ -26,7 +26,8 @@ class Command(BatchCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         person = person_named(options["who"])
         if options["dry_run"]:
-            self.report(export.count(person))
+            self.stdout.write("A dry run: nothing was written. There would be:")
+            self.report({"profile": 1, **export.count(person)})
         elif options["output"] is None:
             self._write(person, lambda text: self.stdout.write(text, ending=""), batch=options["batch_size"])
         else:
@@ -45,6 +46,7 @@ class Command(BatchCommand):
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}.") from error
         self.report(rows)
+        self.stdout.write(f"Written to {path}.")
 
     def _write(self, person: User, put: Callable[[str], Any], *, batch: int) -> Counter[str]:
         rows: Counter[str] = Counter()

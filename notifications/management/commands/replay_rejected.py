@@ -37,11 +37,20 @@ class Command(BatchCommand):
         if outcomes[False]:
             raise CommandError(f"{outcomes[False]:,} rejected again; the admin shows why.")
 
+    def _look_up(self, ids: set[int]) -> None:
+        """Say which were replayed before. Raises CommandError when there is no such event."""
+        replayed_at = dict(RejectedEvent.objects.filter(id__in=ids).values_list("id", "replayed_at"))
+        if missing := ids - replayed_at.keys():
+            raise CommandError(f"No rejected event has the number {', '.join(map(str, sorted(missing)))}.")
+        if done := sorted(id_ for id_, at in replayed_at.items() if at):
+            self.stdout.write(f"Accepted by an earlier replay: {', '.join(map(str, done))}.")
+
     def _waiting(self, options: dict[str, Any]) -> QuerySet[RejectedEvent]:
         """Return what was asked for: an event that its service may not publish only if it, or its reason, is named."""
         waiting = RejectedEvent.objects.filter(replayed_at=None)
         if options["reason"]:
             waiting = waiting.filter(reason=options["reason"])
         if options["ids"]:
+            self._look_up(set(options["ids"]))
             return waiting.filter(id__in=options["ids"])
         return waiting if options["reason"] else waiting.exclude(reason=Rejection.FORBIDDEN_SOURCE)

@@ -43,6 +43,12 @@ def test_the_command_counts_everybody_and_says_what_changes(population, capsys):
     assert ["mail", "off", "10", "0", "-10"] in [line.split() for line in told.splitlines()]
 
 
+@pytest.mark.parametrize("word", ["email", "mail"])
+def test_a_default_is_named_by_code_or_by_the_word_of_the_answers(population, capsys, word):
+    call_command("explain_notification", "comment_added", everybody=True, defaults=[f"{word}=on"])
+    assert Forecast.objects.get().defaults == {"email": True}
+
+
 def test_a_dry_run_counts_nobody(population, capsys):
     call_command("explain_notification", "comment_added", everybody=True, dry_run=True)
     assert capsys.readouterr().out.startswith("About ")
@@ -61,7 +67,7 @@ def test_a_dry_run_says_where_it_would_go_on(population, capsys):
         ({"user": "who@example.com"}, "Nobody is known as"),
         ({"user": "alice@example.com", "actor": "who@example.com"}, "Nobody is known as"),
         ({"user": "alice@example.com", "age": "long"}, "is no duration"),
-        ({"user": "alice@example.com", "defaults": ["mail=on"]}, "is no default"),
+        ({"user": "alice@example.com", "defaults": ["letter=on"]}, "is no default"),
         ({"user": "alice@example.com", "defaults": ["email=maybe"]}, "is no default"),
         ({"everybody": True, "age": "5m"}, "go with --user"),
         ({}, "one of the arguments"),

@@ -41,7 +41,7 @@ def _queues_of_this_test(queue: EventQueue, settings: Settings) -> None:
 @pytest.fixture
 def support(client: Client, db: None) -> Client:
     """Somebody of support, as far as this page goes."""
-    client.force_login(staff_with("view_account"))
+    client.force_login(staff_with("view_system"))
     return client
 
 

@@ -28,7 +28,7 @@ DARK, NEVER = "@media all {", "@media not all {"
 
 @pytest.fixture
 def support(client: Client, db: None) -> Client:
-    client.force_login(staff_with("view_account"))
+    client.force_login(staff_with("view_system"))
     return client
 
 

@@ -112,6 +112,7 @@ def test_an_event_of_several_people_is_a_list_that_leads_to_each(browser, alice,
     assert "named 3 recipients" in shown
     assert f"user=usr_{bob.id.hex}" in shown
     assert "user=user+17" in shown
+    assert shown.count('<small class="quiet">no phone registered</small>') == 2
     assert "because that is no user id" in page(browser, event=EVENT, user="user 17")
 
 
@@ -122,6 +123,12 @@ def test_a_long_list_goes_on(browser):
     rest = browser.get(f"{reverse('admin:trace')}?{answer.context['next']}")
     assert (len(answer.context["recipients"]), len(rest.context["recipients"])) == (50, 10)
     assert rest.context["next"] == ""
+
+
+def test_a_person_without_an_event_is_asked_for_one_and_their_page_is_offered(browser, alice):
+    shown = page(browser, user=alice.email)
+    assert "Name the event or the notification too." in shown
+    assert reverse("admin:notifications_account_change", args=[alice.id]) in shown
 
 
 def test_two_sources_are_offered(browser, alice):

@@ -124,7 +124,8 @@ def test_a_retry_is_told_with_who_asked_for_it_and_how_it_had_failed(alice, bob)
     retried, sent = trace.find(EVENT).steps[-2:]
     assert (retried.stage, sent.stage) == (Stage.RETRIED, Stage.SENT)
     assert retried.sentence == "Mail: it had failed, and Bob Okafor asked to have it sent once more."
-    assert "with MessageRejected, attempt 8." in retried.detail
+    assert retried.detail.startswith("It had failed on ")
+    assert retried.detail.endswith(" UTC with MessageRejected, attempt 8.")
 
 
 def test_what_somebody_elses_mail_needed_is_not_told(alice, bob):

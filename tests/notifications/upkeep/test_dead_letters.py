@@ -181,6 +181,12 @@ def test_the_command_says_what_was_sent_before_sqs_went_away(queue, dead, monkey
     assert len(bodies(queue)) == 10
 
 
+def test_a_dry_run_without_sqs_promises_no_going_on(monkeypatch):
+    monkeypatch.setattr(dead_letters, "count", break_down)
+    with pytest.raises(CommandError, match=r"SQS: EndpointConnectionError\. Run it again\.$"):
+        call_command("redrive_dead_letters", "--dry-run")
+
+
 def test_the_command_names_what_sqs_says_of_a_queue_that_is_not_there(settings: Settings):
     settings.EVENTS_QUEUE_NAME, settings.EVENTS_QUEUE_URL = "nowhere", ""
     with pytest.raises(CommandError, match=r"SQS: .*QueueDoesNotExist") as refused:

@@ -46,6 +46,13 @@ def test_the_command_refuses_staff_before_it_asks(alice, monkeypatch):
         run(alice.email)
 
 
+def test_a_dry_run_for_somebody_who_is_refused_announces_nothing(alice, capsys):
+    User.objects.filter(id=alice.id).update(is_staff=True)
+    with pytest.raises(CommandError, match="standing first"):
+        call_command("erase_user", alice.email, "--dry-run")
+    assert capsys.readouterr().out == ""
+
+
 def test_a_dry_run_counts_what_a_run_changes_and_changes_nothing(alice, bob):
     live_everywhere(alice, bob)
     before = dump()

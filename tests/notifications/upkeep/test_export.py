@@ -155,7 +155,9 @@ def test_the_command_writes_a_file_that_only_its_owner_can_read(alice, tmp_path)
     path = tmp_path / "alice.json"
     path.write_text("an older one, for all to read")
     process(alice)
-    assert "notifications:" in run(alice.email, "--output", str(path))
+    output = run(alice.email, "--output", str(path))
+    assert "notifications:" in output
+    assert output.endswith(f"Written to {path}.\n")
     assert json.loads(path.read_text())["profile"]["email"] == alice.email
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
@@ -180,6 +182,8 @@ def test_a_folder_that_is_not_there_is_told(alice, tmp_path):
 def test_a_dry_run_counts(alice, tmp_path):
     process(alice)
     output = run(alice.email, "--output", str(tmp_path / "alice.json"), "--dry-run")
+    assert output.startswith("A dry run: nothing was written.")
+    assert "profile:                 1" in output
     assert "notifications:           1" in output
     assert list(tmp_path.iterdir()) == []
 
