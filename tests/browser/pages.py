@@ -116,4 +116,4 @@ def row(page: Page, position: int) -> Locator:
 
 def toggle(page: Page, label: str = "Mark as read") -> Locator:
     """The buttons of the rows that mark one."""
-    return page.get_by_role("button", name=f"{label}: New task assigned to you")
+    return page.get_by_role("button", name=f"{label} Someone assigned")

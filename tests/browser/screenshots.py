@@ -93,10 +93,15 @@ def show(open_bell: OpenBell, open_window: OpenWindow):
 
     async def open_page(user: User, *, html: str = "", script: str = "", **options: object) -> Page:
         script = f'document.querySelector("h1").textContent = "Tidemark"; {script}'
-        window = await open_window(**{"viewport": DESK, **options})
+        window = await open_window(**{"viewport": DESK, "timezone_id": _early_afternoon(), **options})
         return await open_bell(user, window=window, style=STYLE, html=html, script=script)
 
     return open_page
+
+
+def _early_afternoon() -> str:
+    """A time zone in which it is two o'clock now, so that the rows of the last hours are of one day."""
+    return f"Etc/GMT{timezone.now().hour - 14:+d}"
 
 
 async def test_closed(show, inbox: User):
@@ -137,7 +142,7 @@ async def test_error(show, inbox: User):
 
 
 async def test_preferences(show, inbox: User):
-    page = await show(inbox)
+    page = await show(inbox, timezone_id="UTC")  # that of the settings
     await bell(page, unread=3).click()
     await page.get_by_role("button", name="Notification settings").click()
     await page.get_by_role("combobox", name="Email arrives").select_option("daily")

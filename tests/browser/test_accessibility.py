@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Page, expect
 
 from preferences.models import User
 from tests.browser.conftest import OpenBell, OpenWindow, Publish
-from tests.browser.pages import LIST_CALL, bell, panel, row, rows
+from tests.browser.pages import LIST_CALL, bell, panel, row, rows, toggle
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,7 +32,7 @@ async def test_axe_finds_nothing_closed_open_and_in_the_settings(
     await expect(bell(page, unread=3)).to_be_visible()
     assert await findings(page) == "[]"
     await bell(page, unread=3).click()
-    await page.get_by_role("button", name="Mark as read: ").first.click()
+    await toggle(page).first.click()
     await expect(rows(page)).to_have_count(3)
     assert await findings(page) == "[]"
     await page.get_by_role("button", name="Notification settings").click()
@@ -70,6 +70,32 @@ async def test_on_a_phone_the_panel_is_the_whole_screen(
     await expect(row(page, 1)).to_be_in_viewport(ratio=1)
     await page.get_by_role("button", name="Close").tap()
     await expect(panel(page)).to_be_hidden()
+
+
+async def test_each_button_of_a_row_has_a_name_of_its_own(open_bell: OpenBell, publish: Publish, alice: User):
+    page = await open_bell(alice)
+    for title in ("First page", "Second page"):
+        publish(alice, title=title)
+    await bell(page, unread=2).click()
+    for name in ("Mark as read", "Why am I seeing this?"):
+        for title in ("First page", "Second page"):
+            await expect(page.get_by_role("button", name=f"{name} Someone assigned '{title}' to you")).to_have_count(1)
+
+
+@pytest.mark.parametrize("pointer", ["mouse", "finger"])
+async def test_marking_as_read_and_as_unread_look_different(
+    pointer: str, open_bell: OpenBell, open_window: OpenWindow, publish: Publish, alice: User
+):
+    touch = pointer == "finger"
+    page = await open_bell(alice, window=await open_window(has_touch=touch, is_mobile=touch, reduced_motion="reduce"))
+    publish(alice)
+    await bell(page, unread=1).click()
+    await row(page, 1).hover()
+    to_read = await toggle(page).screenshot()
+    await toggle(page).click()
+    await expect(toggle(page, "Mark as unread")).to_be_visible()
+    assert await toggle(page, "Mark as unread").locator(".icon").is_hidden()
+    assert await toggle(page, "Mark as unread").screenshot() != to_read
 
 
 async def test_right_to_left_turns_the_layout(open_bell: OpenBell, publish: Publish, alice: User):

@@ -65,6 +65,19 @@ async def test_marking_all_as_read_can_be_undone(open_bell: OpenBell, publish: P
     await expect(bell(page, unread=3)).to_be_visible()
 
 
+async def test_marking_one_in_unread_can_be_undone(open_bell: OpenBell, publish: Publish, alice: User):
+    page = await open_bell(alice)
+    publish(alice, times=2)
+    await bell(page, unread=2).click()
+    await page.get_by_role("tab", name="Unread").click()
+    await toggle(page).first.click()
+    await expect(rows(page)).to_have_count(1)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(rows(page)).to_have_count(2)
+    await expect(bell(page, unread=2)).to_be_visible()
+    await expect(page.get_by_role("button", name="Undo")).to_be_hidden()
+
+
 async def test_the_end_key_reaches_the_oldest_of_many(open_bell: OpenBell, publish: Publish, alice: User):
     page = await open_bell(alice)
     publish(alice, times=120)

@@ -1,13 +1,14 @@
 """What events say is text, whatever it is, and a great many of them stay calm."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from playwright.async_api import Route, expect
 
 from preferences.models import User
-from tests.browser.conftest import OpenBell, Publish
-from tests.browser.pages import LIST_CALL, bell, panel, row, rows
+from tests.browser.conftest import OpenBell, OpenWindow, Publish
+from tests.browser.pages import LIST_CALL, bell, comment, panel, row, rows
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -55,6 +56,35 @@ async def test_nothing_from_an_event_runs_or_breaks_the_layout(
     box = await rows(page).bounding_box()
     assert box is not None
     assert box["height"] < 160
+
+
+@pytest.mark.parametrize("width", [1000, 375])
+async def test_a_change_of_status_is_shown_to_its_last_word(
+    width: int, open_bell: OpenBell, open_window: OpenWindow, alice: User
+):
+    page = await open_bell(alice, window=await open_window(viewport={"width": width, "height": 700}))
+    text = "Sarah Kim changed the status of “Two test phones” from waiting for approval to approved"
+    await page.route(LIST_CALL, lambda route: _with_body(route, text))
+    await bell(page, unread=0).click()
+    body = rows(page).locator(".body")
+    await expect(body).to_have_text(text)
+    shown, needed = await body.evaluate("(body) => [body.clientHeight, body.scrollHeight]")
+    assert shown == needed
+
+
+async def test_what_is_cut_is_told_to_the_pointer(open_bell: OpenBell, alice: User):
+    page = await open_bell(alice)
+    await page.route(LIST_CALL, lambda route: _with_body(route, "and so on " * 50))
+    await bell(page, unread=0).click()
+    await rows(page).locator(".body").hover()
+    await expect(rows(page).locator(".body")).to_have_attribute("title", "and so on " * 50)
+    await rows(page).locator(".title").hover()
+    await expect(rows(page).locator(".title")).to_have_attribute("title", "")
+
+
+async def _with_body(route: Route, body: str) -> None:
+    one = {**comment(1, number=1, at=datetime.now(UTC)), "body": body}
+    await route.fulfill(json={"notifications": [one], "unread_count": 1, "has_more": False, "cursor": None})
 
 
 async def test_a_link_that_would_run_is_no_link(open_bell: OpenBell, publish: Publish, alice: User):

@@ -142,6 +142,32 @@ async def test_the_settings_are_one_click_away(page: Page):
     await expect(page.get_by_role("combobox", name="Email arrives")).to_be_visible()
 
 
+async def test_a_mails_link_to_the_settings_opens_them(page: Page):
+    await page.goto("/?settings")
+    await expect(page.get_by_role("combobox", name="Email arrives")).to_be_visible()
+
+
+async def test_the_login_behind_a_trace_says_where_its_passwords_are(page: Page):
+    await page.get_by_role("button", name="Assign a task").click()
+    await page.goto(str(await newest_way(page).locator(".trace").get_attribute("href")))
+    await expect(page.get_by_text("names and passwords stand in the terminal")).to_be_visible()
+    await expect(page.get_by_label("Password")).to_be_visible()
+
+
+async def test_a_demo_that_has_ended_is_said_to_have(page: Page):
+    await page.route("**/demo/publish", lambda route: route.abort())
+    await page.get_by_role("button", name="Assign a task").click()
+    await expect(page.get_by_text("The demo does not answer. Does it still run?")).to_be_visible()
+
+
+async def test_a_bell_that_rang_before_the_page_was_open_has_no_time(page: Page):
+    await page.get_by_role("button", name="Assign a task").click()
+    displayed = newest_way(page).locator('[data-stage="displayed"]')
+    await expect(displayed).to_have_attribute("data-state", "done")
+    await page.reload()
+    await expect(newest_way(page).locator('[data-stage="rung"] time')).to_have_text("not timed")
+
+
 @pytest.mark.parametrize("width", [1440, 1024, 390])
 async def test_the_page_is_never_wider_than_its_window(page: Page, width: int):
     await page.set_viewport_size({"width": width, "height": 844})

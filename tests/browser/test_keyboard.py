@@ -46,7 +46,7 @@ async def test_a_person_without_a_mouse_reads_marks_undoes_and_follows(
     await row(page, 1).get_by_role("link").focus()
     await page.keyboard.press("ArrowDown")
     await expect(row(page, 2).get_by_role("link")).to_be_focused()
-    await _tab_to(page, "Mark as read: New task assigned to you")
+    await _tab_to(page, "Mark as read Someone assigned")
     await page.keyboard.press("Space")
     await expect(bell(page, unread=2)).to_be_visible()
     await page.keyboard.press("End")

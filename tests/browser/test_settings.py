@@ -81,7 +81,10 @@ async def test_settings_that_are_open_bring_nothing_back_that_was_turned_off_els
     await open_settings(there)
     await turn(there, "Status changed, Phone", on=False)
     await turn(here, "Comment added, Email", on=True)
-    assert (await chosen_by(alice))["preferences"] == {"status_changed": {"push": False}, "comment_added": {"email": True}}
+    assert (await chosen_by(alice))["preferences"] == {
+        "status_changed": {"push": False},
+        "comment_added": {"email": True},
+    }
     await expect(switch(here, "Status changed, Phone")).not_to_be_checked()
 
 

@@ -141,6 +141,36 @@ async def test_the_row_of_interest_stays(
         assert await element.bounding_box() == pytest.approx(before, abs=1)
 
 
+async def test_the_row_of_interest_stays_while_the_browser_goes_offline_and_comes_back(
+    open_inbox: OpenInbox, window: BrowserContext
+):
+    inbox = await open_inbox(OLD)
+    await point_at(row(inbox.page, OLD - 2))
+    before = await row(inbox.page, OLD - 2).bounding_box()
+    banner = inbox.page.locator("notification-bell .banner")
+    await window.set_offline(True)
+    await expect(banner).to_be_visible()
+    assert await row(inbox.page, OLD - 2).bounding_box() == before
+    await window.set_offline(False)
+    await expect(banner).to_be_hidden()
+    assert await row(inbox.page, OLD - 2).bounding_box() == before
+
+
+async def test_the_end_of_the_list_is_not_behind_the_words_that_say_offline(
+    open_inbox: OpenInbox, window: BrowserContext
+):
+    inbox = await open_inbox(OLD)
+    await window.set_offline(True)
+    banner = inbox.page.locator("notification-bell .banner")
+    await expect(banner).to_be_visible()
+    await scroller(inbox.page).evaluate("(list) => list.scrollTo(0, list.scrollHeight)")
+    await expect(row(inbox.page, 0)).to_be_in_viewport(ratio=1)
+    last, words = await row(inbox.page, 0).bounding_box(), await banner.bounding_box()
+    assert last is not None
+    assert words is not None
+    assert last["y"] + last["height"] <= words["y"]
+
+
 async def test_the_keyboard_stays_on_its_row(open_inbox: OpenInbox):
     inbox = await open_inbox(OLD)
     await focus_on(row(inbox.page, OLD - 1))

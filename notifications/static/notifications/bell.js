@@ -4,7 +4,7 @@ import { Announcer } from "./announcer.js";
 import { Api, Tokens } from "./api.js";
 import { element, icon, setAttribute, setText } from "./dom.js";
 import { Inbox } from "./inbox.js";
-import { badgeText, Panel } from "./panel.js";
+import { Panel } from "./panel.js";
 import { Popup } from "./popup.js";
 import { languageOf, subjectOf } from "./reader.js";
 import { Translator } from "./strings.js";
@@ -193,7 +193,7 @@ export class NotificationBell extends HTMLElement {
   }
 
   #showCount(unread, translator) {
-    setText(this.#badge, unread ? badgeText(unread, translator) : "");
+    setText(this.#badge, unread ? translator.badge(unread) : "");
     setAttribute(this.#button, "aria-label", translator.text(unread ? "buttonUnread" : "label", { n: unread }));
     if (unread === this.#unread) return;
     this.#unread = unread;

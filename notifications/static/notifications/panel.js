@@ -31,11 +31,7 @@ export class Panel {
     this.#times = times;
     this.#bases = bases;
     this.#on = on;
-    this.#toast = new Toast({
-      say: (text) => this.say(text),
-      mustStay: () => inbox.marks.undoable !== null,
-      takeFocus: () => this.element.focus(),
-    });
+    this.#toast = new Toast({ translator, say: (text) => this.say(text), takeFocus: () => this.element.focus() });
     this.#placeholder = new Placeholder({ translator, onRetry: () => this.#retry() });
     this.#parts = this.#build();
     this.element = this.#parts.panel;
@@ -121,7 +117,7 @@ export class Panel {
   #newRow(notification) {
     const actions = {
       follow: (current, event) => this.#follow(current, event),
-      toggleRead: (id) => this.#inbox.marks.setRead(id, !this.#inbox.store.isRead(id)),
+      toggleRead: (id) => this.#toggleRead(id),
       toggleWhy: (id) => this.#toggleWhy(id),
     };
     return new Row(notification, { actions, translator: this.#translator, bases: this.#bases });
@@ -136,7 +132,7 @@ export class Panel {
       setAttribute(tab, "aria-selected", String(name === pages.filter));
       tab.tabIndex = name === pages.filter ? 0 : -1;
     }
-    setText(tabs.unread.lastChild, store.unread ? badgeText(store.unread, this.#translator) : "");
+    setText(tabs.unread.lastChild, store.unread ? this.#translator.badge(store.unread) : "");
     setAttribute(scroller, "aria-busy", String(pages.loading));
     setAttribute(scroller, "aria-labelledby", `tab-${pages.filter}`);
     setAttribute(markAll, "aria-disabled", String(!store.unread));
@@ -161,8 +157,7 @@ export class Panel {
   #showUndo(undoable) {
     this.#shownUndo = undoable;
     if (!undoable) return this.#toast.end();
-    const undo = element("button", { part: "undo", onclick: () => this.#inbox.marks.undoAll() }, this.#translator.text("undo"));
-    this.#toast.show(this.#translator.text("marked", { n: undoable.updated }), undo);
+    this.#toast.offerUndo(undoable.updated, () => this.#inbox.marks.undoAll());
   }
 
   /** Put into words once a day, since there may be ten thousand. */
@@ -216,6 +211,14 @@ export class Panel {
     this.#on.follow(notification, event);
   }
 
+  /** In "Unread" the row is gone with that, and its button. */
+  #toggleRead(id) {
+    const { store, pages, marks } = this.#inbox;
+    const read = !store.isRead(id);
+    marks.setRead(id, read);
+    if (read && pages.filter === "unread") this.#toast.offerUndo(1, () => marks.setRead(id, false));
+  }
+
   async #toggleWhy(id) {
     if (this.#why.delete(id)) return this.render();
     this.#why.set(id, "…");
@@ -242,8 +245,4 @@ export class Panel {
     header.hidden = body.hidden = false;
     if (focus) settings.focus();
   }
-}
-
-export function badgeText(count, translator) {
-  return count > 99 ? translator.text("badgeMax") : translator.number(count);
 }

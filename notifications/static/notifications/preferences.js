@@ -17,8 +17,8 @@ export class Preferences {
   #catalog = null;
   #saved = null; // the server's word
   #draft = null; // the same, with the user's changes
-  #changes = []; // of choices, not yet saved
-  #fresh = null; // the choices that they will be made to
+  #changes = []; // not yet saved: what each does to the choices, and to which
+  #fresh = null; // the choices that the next save begins with
   #timer = null;
   #lastCall = Promise.resolve();
   #body = element("div", { part: "settings-body" });
@@ -79,10 +79,10 @@ export class Preferences {
   // --- Saving ---
 
   /** A PUT replaces everything, so changes are made to what is stored now, not to what was when this opened. */
-  #change(change) {
-    change(this.#draft);
-    this.#changes.push(change);
+  #change(apply) {
+    apply(this.#draft);
     this.#fresh ??= this.#read(); // at once: when the page is left there is no time for it
+    this.#changes.push({ apply, fresh: this.#fresh });
     this.#tell("saving");
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#save(), GATHER);
@@ -95,14 +95,14 @@ export class Preferences {
   }
 
   async #put(fresh) {
-    const changes = [...this.#changes];
+    const isOurs = (change) => change.fresh === fresh;
     try {
-      const answer = await this.#api.savePreferences(differing(changed(await fresh, changes)));
-      this.#changes.splice(0, changes.length);
+      const answer = await this.#api.savePreferences(differing(changed(await fresh, this.#changes.filter(isOurs))));
+      this.#changes = this.#changes.filter((change) => !isOurs(change));
       this.#show(answer);
       if (!this.#timer) this.#tell("saved");
     } catch (error) {
-      this.#changes.splice(0, changes.length);
+      this.#changes = this.#changes.filter((change) => !isOurs(change));
       this.#show(this.#saved);
       this.#tell(error.status === 429 ? "tooOften" : "saveFailed", { n: error.retryAfter ?? 60 });
     }
@@ -217,7 +217,7 @@ export class Preferences {
 
 function changed(choices, changes) {
   const copy = structuredClone(choices);
-  for (const change of changes) change(copy);
+  for (const { apply } of changes) apply(copy);
   return copy;
 }
 

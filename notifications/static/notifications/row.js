@@ -50,20 +50,19 @@ export class Row {
   #build(notification, bases) {
     const id = `row${++rows}`;
     const why = this.#translator.text("why");
-    const about = notification.body ? "b" : "t"; // many have the same title
+    const about = `${id}${notification.body ? "b" : "t"}`; // many have the same title
+    const named = (self) => ({ id: self, "aria-labelledby": `${self} ${about}` });
     const parts = {
       mark: element("span", { part: "dot" }),
       unread: element("span", { class: "quiet", id: `${id}u` }),
-      title: element("span", { part: "title", id: `${id}t`, dir: "auto" }),
-      body: element("span", { part: "body", id: `${id}b`, dir: "auto" }),
+      title: element("span", { part: "title", id: `${id}t`, dir: "auto", onpointerenter }),
+      body: element("span", { part: "body", id: `${id}b`, dir: "auto", onpointerenter }),
       time: element("time", { part: "time", id: `${id}w`, datetime: notification.created_at }),
-      toggle: this.#tool("toggle", "check", { id: `${id}r`, "aria-labelledby": `${id}r ${id}${about}` }, () =>
-        this.#actions.toggleRead(notification.id),
-      ),
+      toggle: this.#tool("toggle", "check", named(`${id}r`), () => this.#actions.toggleRead(notification.id)),
       ask: this.#tool(
         "ask",
         "why",
-        { id: `${id}a`, "aria-labelledby": `${id}a ${id}${about}`, title: why, "aria-label": why, "aria-controls": `${id}y` },
+        { ...named(`${id}a`), title: why, "aria-label": why, "aria-controls": `${id}y` },
         () => this.#actions.toggleWhy(notification.id),
       ),
       why: element("p", { part: "why", id: `${id}y`, hidden: true }),
@@ -107,6 +106,11 @@ export class Row {
     this.#parts.why.hidden = text === undefined;
     setText(this.#parts.why, text ?? "");
   }
+}
+
+/** Tells all of what is cut. */
+function onpointerenter({ target }) {
+  target.title = target.scrollHeight > target.clientHeight ? target.textContent : "";
 }
 
 function initialsOf(name) {

@@ -68,6 +68,10 @@ export class Translator {
     return this.#overrides[group]?.[key] ?? this.#strings[group][key] ?? fallback;
   }
 
+  badge(count) {
+    return count > 99 ? this.text("badgeMax") : this.number(count);
+  }
+
   number(value) {
     return this.#numbers.format(value);
   }

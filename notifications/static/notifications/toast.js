@@ -6,15 +6,14 @@ const STAYS = 10_000; // ms; the server allows an undo for 60 s
 
 export class Toast {
   element = element("div", { part: "toast", hidden: true });
+  #translator;
   #say;
-  #mustStay;
   #takeFocus;
   #timer = null;
 
-  /** While `mustStay`, not to vanish under a pointer or the focus. */
-  constructor({ say, mustStay, takeFocus }) {
+  constructor({ translator, say, takeFocus }) {
+    this.#translator = translator;
     this.#say = say;
-    this.#mustStay = mustStay;
     this.#takeFocus = takeFocus;
   }
 
@@ -25,8 +24,17 @@ export class Toast {
     this.#endLater();
   }
 
+  /** Of so many that were marked as read. */
+  offerUndo(n, act) {
+    const onclick = () => {
+      act();
+      this.end();
+    };
+    const undo = element("button", { part: "undo", onclick }, this.#translator.text("undo"));
+    this.show(this.#translator.text("marked", { n }), undo);
+  }
+
   end() {
-    if (this.#mustStay() && this.element.matches(":hover, :focus-within")) return this.#endLater();
     clearTimeout(this.#timer);
     if (this.element.matches(":focus-within")) this.#takeFocus();
     this.element.hidden = true;
@@ -34,6 +42,10 @@ export class Toast {
 
   #endLater() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.end(), STAYS);
+    this.#timer = setTimeout(() => (this.#isAttended ? this.#endLater() : this.end()), STAYS);
+  }
+
+  get #isAttended() {
+    return this.element.matches(":hover, :focus-within");
   }
 }
