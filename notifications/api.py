@@ -155,7 +155,7 @@ class UndoReadAll(ApiView):
         refuses=[ErrorCode.NOT_FOUND],
     )
     def post(self, request: Request) -> Response:
-        """Take `read-all` back: what it marked is unread again."""
+        """Take marking everything as read back: what it marked is unread again."""
         undo_id = api_shapes.UndoReadAll.read(request)["undo_id"]
         with _or_not_found(undo_id=_NO_UNDO):
             unread_count = marking.undo_mark_all(self.user.id, undo_id)
