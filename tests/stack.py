@@ -21,9 +21,11 @@ import os
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from devstack.identity import Identity
 from devstack.ports import free_port
@@ -65,7 +67,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def pytest_unconfigure() -> None:
     """Leave no connection to what goes on from here: children of one parent that used the same would mix their answers."""
-    for connection in connections.all(initialized_only=True):
+    for alias in connections:
+        connection = cast(DatabaseWrapper, connections[alias])
         connection.close()
         connection.close_pool()
 

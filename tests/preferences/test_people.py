@@ -6,7 +6,16 @@ from preferences import people
 from preferences.models import User
 
 pytestmark = pytest.mark.django_db
-NOBODY = ["", " ", "nobody@example.com", "alice", "alice@example.com\x00", "\x00", "\ud800@example.com", str(UUID(int=7))]
+NOBODY = [
+    "",
+    " ",
+    "nobody@example.com",
+    "alice",
+    "alice@example.com\x00",
+    "\x00",
+    "\ud800@example.com",
+    str(UUID(int=7)),
+]
 
 
 def names_of(user: User) -> list[str]:
