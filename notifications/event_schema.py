@@ -1,7 +1,8 @@
 """The JSON Schema (2020-12) of what producers publish: every event that fits it is accepted.
 
-With one exception, which no schema can tell: whether an https address leads to an allowed host. More than fits is
-accepted too, since unknown keys are passed over and odd characters dropped (notifications/events.py).
+With exceptions that no schema can tell: whether an https address leads to an allowed host, whether a calendar has the
+time, and what is nested too deeply to be read. More than fits is accepted too, since unknown keys are passed over and
+odd characters dropped (notifications/events.py).
 """
 
 from typing import Any, Final

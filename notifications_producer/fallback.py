@@ -118,7 +118,7 @@ class HttpFallback:
             self._note(is_there=False)
             raise _NotTaken(_why_unheard(error), pause=_PAUSE_SECONDS) from error
         except ValueError:  # its text would quote the token
-            raise _NotTaken("the token holds characters that no header can carry", pause=None) from None
+            raise _NotTaken("the token, or the url's host, holds what cannot be sent", pause=None) from None
         self._note(is_there=True)
         return content
 

@@ -1,5 +1,7 @@
 """What the service would reject in any case, told before it is sent (spec §1): types, lengths, the form of a url.
 
+And addresses in the place of user ids, which it would take for nobody's.
+
 Only the service can tell whether the catalogue has the type, and whether the url leads to an allowed host.
 """
 

@@ -60,7 +60,7 @@ def _effective(chosen: Choices) -> dict[str, Any]:
             "types": [_described(type_) for type_ in TYPES],
             "channels": [{"channel": channel, "label": label} for channel, label in _CHANNEL_LABELS.items()],
             "email_digests": list(DigestFrequency),
-            "defaults": _gathering(choices.DEFAULTS),
+            "chosen": choices.to_stored(chosen),
         },
     }
 

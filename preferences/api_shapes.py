@@ -40,6 +40,8 @@ _DIGEST_CHOICES: Final[Schema] = {
     "timezone": {**_TEXT, "format": "iana-time-zone", "description": "An IANA name; the time zone of `digest_time`."},
     "digest_time": {**_TEXT, "pattern": f"^{TIME_OF_DAY.pattern}$", "example": "09:00"},
 }
+#: The body of PUT: what is left out returns to its default.
+CHOICES: Final = _object({"preferences": _switches_by_type(required=False), **_DIGEST_CHOICES}, required=False)
 _CATALOG_TYPE: Final = _object(
     {
         "type": _TYPE_NAME,
@@ -54,14 +56,12 @@ _CATALOG: Final = _object(
         "types": _list_of(_CATALOG_TYPE),
         "channels": _list_of(_object({"channel": _names(Channel), "label": _TEXT}, required=True)),
         "email_digests": _list_of(_names(DigestFrequency)),
-        "defaults": _object(_DIGEST_CHOICES, required=True),
+        "chosen": CHOICES,
     },
     required=True,
 )
 
-#: The body of PUT: what is left out returns to its default.
-CHOICES: Final = _object({"preferences": _switches_by_type(required=False), **_DIGEST_CHOICES}, required=False)
-#: What holds now, for every type and channel.
+#: What holds now, for every type and channel. Without `catalog` it is the body of a PUT that makes all of it a choice.
 EFFECTIVE: Final = _object(
     {"preferences": _switches_by_type(required=True), **_DIGEST_CHOICES, "catalog": _CATALOG}, required=True
 )

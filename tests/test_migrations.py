@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from django.apps import apps as current_apps
 from django.apps.registry import Apps
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.core.management import call_command
 from django.db import connection
@@ -43,6 +44,7 @@ def _connect_to(name: str) -> None:
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL alone
     connection.settings_dict["NAME"] = name
+    ContentType.objects.clear_cache()  # their numbers are this database's
 
 
 # --- Going up and down ---------------------------------------------------------------------------------------

@@ -10,32 +10,25 @@ SEE_SYSTEM = ("view_system", "Can see how the system runs and what its templates
 
 def grant(apps, schema_editor):
     alias = schema_editor.connection.alias
-    see_people, see_system = _permission(apps, alias, "account", "view_account"), _see_system(apps, alias)
+    see_people = _permission(apps, alias, "account", "view_account", "Can view person")
+    see_system = _permission(apps, alias, "account", *SEE_SYSTEM)
+    see_forecasts = _permission(apps, alias, "forecast", "view_forecast", "Can view forecast")
     for group in apps.get_model("auth", "Group").objects.using(alias).filter(permissions=see_people):
         group.permissions.add(see_system)
     for user in apps.get_model("preferences", "User").objects.using(alias).filter(user_permissions=see_people):
         user.user_permissions.add(see_system)
     for group in apps.get_model("auth", "Group").objects.using(alias).filter(name="Product"):
-        group.permissions.add(see_system, _permission(apps, alias, "forecast", "view_forecast"))
+        group.permissions.add(see_system, see_forecasts)
 
 
-def _permission(apps, alias, model, codename):
-    of_model = {"content_type__app_label": "notifications", "content_type__model": model, "codename": codename}
-    return apps.get_model("auth", "Permission").objects.using(alias).get(**of_model)
-
-
-def _see_system(apps, alias):
-    """Return the right, made under the name that Django would give it after all migrations."""
-    people = apps.get_model("contenttypes", "ContentType").objects.using(alias)
-    codename, name = SEE_SYSTEM
+def _permission(apps, alias, model, codename, name):
+    """Return the right, made here where Django has not made it yet, as it does after all migrations."""
+    types = apps.get_model("contenttypes", "ContentType").objects.using(alias)
+    content_type, _ = types.get_or_create(app_label="notifications", model=model)
     permission, _ = (
         apps.get_model("auth", "Permission")
         .objects.using(alias)
-        .get_or_create(
-            content_type=people.get(app_label="notifications", model="account"),
-            codename=codename,
-            defaults={"name": name},
-        )
+        .get_or_create(content_type=content_type, codename=codename, defaults={"name": name})
     )
     return permission
 

@@ -44,10 +44,10 @@ class Card:
 
 
 def noun(lane: str) -> str:
-    """Return what a channel or a lane brings: "Mail", "Push, iOS"."""
+    """Return what a channel or a lane brings: "Mail", "Push, iOS"; the name of one that only another release knows."""
     channel, _, provider = lane.partition(":")
-    name = NAMES[Channel(channel)]
-    return f"{name}, {_PROVIDERS[provider]}" if provider else name
+    name = NAMES.get(Channel(channel), channel) if channel in set(Channel) else channel
+    return f"{name}, {_PROVIDERS.get(provider, provider)}" if provider else name
 
 
 def count(number: int) -> str:

@@ -37,4 +37,6 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 def _meaning(failure: Failure) -> str:
+    if failure.channel not in set(Channel):  # of a release that was taken back
+        return failure.error
     return capfirst(provider_words.in_words(failure.error, Channel(failure.channel), is_final=True))

@@ -23,7 +23,7 @@ from notifications.support import backlog
 from notifications.support.backlog import LONGEST, ByHttp, Waiting
 from notifications.support.queue_depths import Question, RetentionQuestion
 from preferences import rollout
-from preferences.catalog import CATALOG, Channel
+from preferences.catalog import CATALOG
 from preferences.release import DELIVERIES_PER_SECOND, EVENTS_PER_SECOND, Ramp
 
 _TURNS_LISTED: Final = 5
@@ -36,7 +36,7 @@ FULL_SPEED: Final = 2_500.0
 class Ages:
     """Deliveries of one channel and type that wait to be sent, as far as they were looked at."""
 
-    channel: Channel
+    channel: str  # of a release that was taken back, it may be none of ours
     type: str
     count: int
     stale: int  # too old to be sent, should the switch be released now
@@ -163,7 +163,7 @@ def _ages(now: datetime) -> Sequence[Ages]:
     values: dict[str, Any] = {"now": now, "limit": LONGEST, "ages": orjson.dumps(_max_ages()).decode()}
     with connection.cursor() as cursor:
         cursor.execute(_AGES, values)
-        return [Ages(Channel(channel), *row) for channel, *row in cursor]
+        return [Ages(*row) for row in cursor]
 
 
 def _max_ages() -> Sequence[Mapping[str, Any]]:

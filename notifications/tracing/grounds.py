@@ -61,8 +61,8 @@ def digest_reason(evidence: Evidence, mail: Delivery) -> Reason | None:
     """
     decided = evidence.reason(Channel.EMAIL)
     then = decided if decided in DIGESTS else None
-    chose_at, digest = evidence.addressee.chose_at, _digest_of(mail)
-    if digest is not None and chose_at is not None and chose_at > digest.created_at:
+    digest = _digest_of(mail)
+    if digest is not None and evidence.addressee.chose_after(digest.created_at):
         return then
     chosen = evidence.addressee.choices.email_digest
     return next((reason for reason, frequency in DIGESTS.items() if frequency is chosen), then)

@@ -88,13 +88,16 @@ async def test_settings_that_are_open_bring_nothing_back_that_was_turned_off_els
     await expect(switch(here, "Status changed, Phone")).not_to_be_checked()
 
 
-async def test_only_what_differs_from_the_defaults_is_stored(open_bell: OpenBell, alice: User):
+async def test_only_what_was_chosen_is_stored_and_a_no_that_is_the_default_stays_one(open_bell: OpenBell, alice: User):
+    await choose(alice, preferences={"status_changed": {"email": False}})
     page = await open_bell(alice)
     await open_settings(page)
     await turn(page, "Comment added, Email", on=True)
-    assert await chosen_by(alice) == {"preferences": {"comment_added": {"email": True}}, "email_digest": "immediate"}
     await turn(page, "Comment added, Email", on=False)
-    assert await chosen_by(alice) == {"preferences": {}, "email_digest": "immediate"}
+    assert await chosen_by(alice) == {
+        "preferences": {"status_changed": {"email": False}, "comment_added": {"email": False}},
+        "email_digest": "immediate",
+    }
 
 
 async def test_when_mail_arrives_is_kept_beside_other_changes(open_bell: OpenBell, alice: User):

@@ -15,7 +15,7 @@ ADMIN, SUPPORT, PM = "admin@example.com", "support@example.com", "pm@example.com
 PAGES = {
     "/admin/": {ADMIN, SUPPORT, PM},
     "/admin/notifications/account/": {ADMIN, SUPPORT},
-    "/admin/operations": {ADMIN, SUPPORT},
+    "/admin/operations": {ADMIN, SUPPORT, PM},
     "/admin/preferences/flag/": {ADMIN, PM},
     "/admin/waffle/switch/": {ADMIN},
     "/admin/admin/logentry/": {ADMIN},

@@ -47,7 +47,13 @@ def test_the_catalogue_describes_types_channels_and_digests(call):
         ("in_app", "Bell"), ("email", "Email"), ("push", "Phone")
     ]  # fmt: skip
     assert catalog["email_digests"] == ["immediate", "hourly", "daily", "weekly", "never"]
-    assert catalog["defaults"] == {"email_digest": "immediate", "timezone": "UTC", "digest_time": "09:00"}
+
+
+def test_what_was_chosen_is_told_apart_from_what_holds_by_default(call):
+    chosen = {"preferences": {"status_changed": {"email": False}}, "email_digest": "daily"}
+    assert call.put(PREFERENCES, chosen).json()["catalog"]["chosen"] == chosen
+    assert call.put(PREFERENCES, call.get(PREFERENCES).json()["catalog"]["chosen"]).status_code == 200
+    assert call.get(PREFERENCES).json()["catalog"]["chosen"] == chosen
 
 
 def test_the_seeds_body_is_accepted_and_comes_back(call, alice):

@@ -60,9 +60,9 @@ export class Live {
 
   async #poll() {
     this.#onStatus(Status.polling);
-    this.#timer = setTimeout(() => this.#poll(), spread(POLL_EVERY));
+    const timer = (this.#timer = setTimeout(() => this.#poll(), spread(POLL_EVERY)));
     const page = await this.#api.list({ status: "all", limit: PAGE }).catch(() => null);
-    if (page && this.#timer) this.#onFrame({ type: "page", page });
+    if (page && this.#timer === timer) this.#onFrame({ type: "page", page });
   }
 
   #stopAsking() {

@@ -78,7 +78,7 @@ export class Preferences {
 
   // --- Saving ---
 
-  /** A PUT replaces everything, so changes are made to what is stored now, not to what was when this opened. */
+  /** A PUT replaces everything, so changes are made to what was chosen until now, not until this opened. */
   #change(apply) {
     apply(this.#draft);
     this.#fresh ??= this.#read(); // at once: when the page is left there is no time for it
@@ -97,7 +97,7 @@ export class Preferences {
   async #put(fresh) {
     const isOurs = (change) => change.fresh === fresh;
     try {
-      const answer = await this.#api.savePreferences(differing(changed(await fresh, this.#changes.filter(isOurs))));
+      const answer = await this.#api.savePreferences(changed((await fresh).catalog.chosen, this.#changes.filter(isOurs)));
       this.#changes = this.#changes.filter((change) => !isOurs(change));
       this.#show(answer);
       if (!this.#timer) this.#tell("saved");
@@ -157,7 +157,7 @@ export class Preferences {
     const reason = locked ? this.#translator.text(choice[name] ? "lockedOn" : "lockedOff") : silenced ? this.#translator.text("emailNever") : null;
     const onchange = ({ target }) => {
       const wanted = target.checked;
-      this.#change(({ preferences }) => (preferences[type.type][name] = wanted));
+      this.#change(({ preferences }) => ((preferences[type.type] ??= {})[name] = wanted));
     };
     const box = element("input", {
       part: "switch",
@@ -219,15 +219,4 @@ function changed(choices, changes) {
   const copy = structuredClone(choices);
   for (const { apply } of changes) apply(copy);
   return copy;
-}
-
-/** The PUT body: what differs from the defaults, which would else be stored as chosen. */
-function differing({ preferences, catalog, ...choices }) {
-  const types = catalog.types.map(({ type, defaults }) => [type, without(defaults, preferences[type])]);
-  const chosen = types.filter(([, channels]) => Object.keys(channels).length > 0);
-  return { preferences: Object.fromEntries(chosen), ...without(catalog.defaults, choices) };
-}
-
-function without(defaults, values) {
-  return Object.fromEntries(Object.entries(values).filter(([key, value]) => value !== defaults[key]));
 }

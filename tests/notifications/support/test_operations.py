@@ -16,7 +16,7 @@ from pytest_django import Settings
 from waffle.models import Switch
 
 from delivery import dispatch, lanes
-from delivery.models import State
+from delivery.models import Delivery, State
 from devstack.ports import free_port
 from notifications.event_queue import RETENTION, Depth, EventQueue
 from notifications.models import Backfill, Forecast, Path, RejectedEvent, Rejection, WaitingEvent
@@ -25,7 +25,7 @@ from notifications.support.backlog import ByHttp
 from preferences import rollout
 from preferences.models import Flag
 from tests.delivery.rows import delivery
-from tests.staff import staff_with
+from tests.staff import browse_as, staff_with, superuser
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 12
@@ -248,3 +248,13 @@ def test_a_closed_lane_is_on_the_page(support):
     for _ in range(lanes.OUTAGES_TO_CLOSE):
         lanes.report_outage("push:ios")
     assert "The provider is away; tried again in" in show(support)
+
+
+def test_what_waits_on_a_channel_of_another_release_breaks_no_page(alice):
+    of_another_release = delivery(alice)
+    Delivery.objects.filter(id=of_another_release.id).update(channel="sms")
+    browser = browse_as(superuser())
+    assert browser.get("/admin/operations").status_code == 200
+    assert browser.get(reverse("admin:switch")).status_code == 200
+    Delivery.objects.filter(id=of_another_release.id).update(state="failed", provider_error="no_route")
+    assert b"no_route" in browser.get("/admin/operations").content
