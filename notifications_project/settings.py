@@ -186,7 +186,6 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # SQS has no broadcasts
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = MAINTENANCE_QUEUE
-CELERY_BEAT_SCHEDULE_FILENAME = str(BASE_DIR / "var" / "beat")
 CELERY_BEAT_SCHEDULE = {
     # What expires is not run late: the next one does the same.
     "sweep": {"task": "delivery.sweep", "schedule": 5, "options": {"expires": 5}},
