@@ -10,6 +10,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.api.document import aim, fill, give_cursor, schema
 from tests.examples import examples
 
+MOST_RUNS = 10  # the chance may be that one calls nothing by an id that it was told
+
 
 @pytest.fixture(autouse=True)
 def _alice(web):
@@ -40,5 +42,8 @@ def test_calls_in_sequence_keep_to_the_document(valkey):
             if response.status_code < 300 and case.path_parameters:
                 found.add(case.operation.path)
 
-    run_state_machine_as_test(Workflow, settings=settings(examples(6), stateful_step_count=12))
-    assert found, "no call found what an earlier one named"
+    for _ in range(MOST_RUNS):
+        run_state_machine_as_test(Workflow, settings=settings(examples(6), stateful_step_count=12))
+        if found:
+            return
+    pytest.fail("no call found what an earlier one named")
