@@ -1,6 +1,7 @@
 """The open bells: one socket a person, which comes back by itself and asks for what it missed, as the real one does."""
 
 import asyncio
+import contextlib
 import random
 import threading
 import time
@@ -20,6 +21,7 @@ _PATIENCE: Final = 60.0  # seconds
 _BACKOFF_BASE: Final = 2.0
 _BACKOFF_CAP: Final = 30.0
 _STEADY: Final = 10.0
+_AGAIN_AFTER: Final = 10.0  # as in inbox.js, after a resume that was refused
 
 
 class Bells:
@@ -32,6 +34,7 @@ class Bells:
         self._thread = threading.Thread(target=self._loop.run_forever, name="bells", daemon=True)
         self._turns = asyncio.Semaphore(_CONNECTING_AT_ONCE)
         self._keepers: list[asyncio.Task[None]] = []
+        self._later: set[asyncio.Task[None]] = set()
         self.first_heard: dict[str, float] = {}  # by notification id
         self.event_of: dict[str, str] = {}  # the event of each notification
         self.shown: dict[int, set[str]] = defaultdict(set)  # by the bell's number: the notifications that it knows
@@ -80,8 +83,8 @@ class Bells:
         ]
 
     async def _stop(self) -> None:
-        for keeper in self._keepers:
-            keeper.cancel()
+        for task in (*self._keepers, *self._later):
+            task.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
 
     async def _keep_open(self, number: int, token: str) -> None:
@@ -118,8 +121,13 @@ class Bells:
                     self.rings[message["notification"]["id"]] += 1
                     self._note(number, message["notification"], heard_at, latest)
                 case "missed":
+                    latest.unanswered = ""
                     for notification in message["notifications"]:
                         self._note(number, notification, heard_at, latest)
+                case "error" if latest.unanswered:  # too often, or no PostgreSQL
+                    again = asyncio.create_task(_resume_later(socket, latest))
+                    self._later.add(again)
+                    again.add_done_callback(self._later.discard)
                 case "resync":
                     self.resyncs += 1
                     await _resume(socket, latest)
@@ -138,14 +146,25 @@ class Bells:
 
 
 class _Latest:
-    """The newest notification that a bell knows; empty while it knows none."""
+    """The newest notification that a bell knows, and the one behind which it has asked without an answer, or empty.
+
+    What comes live meanwhile moves the first and not the second, or a refused question would lose what lies between.
+    """
 
     id = ""
+    unanswered = ""
 
 
 async def _resume(socket: ClientConnection, latest: _Latest) -> None:
-    if latest.id:
-        await socket.send(orjson.dumps({"type": "resume", "after": latest.id}).decode())
+    latest.unanswered = latest.unanswered or latest.id
+    if latest.unanswered:
+        await socket.send(orjson.dumps({"type": "resume", "after": latest.unanswered}).decode())
+
+
+async def _resume_later(socket: ClientConnection, latest: _Latest) -> None:
+    await asyncio.sleep(_AGAIN_AFTER)
+    with contextlib.suppress(WebSocketException):  # a new socket asks by itself
+        await _resume(socket, latest)
 
 
 def _full_jitter(attempt: int) -> float:
