@@ -28,6 +28,7 @@ class Wire:
         self.is_whole = True
         self.refuses_resumes = False
         self.has_refused = asyncio.Event()
+        self.asked: list[str] = []  # behind which notification, by each resume
         self._sockets: list[WebSocketRoute] = []
 
     async def pass_on(self, socket: WebSocketRoute) -> None:
@@ -44,7 +45,10 @@ class Wire:
             await socket.close()
 
     def _refuses(self, message: str | bytes) -> bool:
-        return self.refuses_resumes and json.loads(message)["type"] == "resume"
+        sent = json.loads(message)
+        if sent["type"] == "resume":
+            self.asked.append(sent["after"])
+        return self.refuses_resumes and sent["type"] == "resume"
 
     def _refuse(self, socket: WebSocketRoute) -> None:
         """Answer as the server does when a socket resumes too often."""
@@ -165,5 +169,8 @@ async def test_a_bell_that_was_refused_what_it_missed_asks_again_later(
     await asyncio.wait_for(wire.has_refused.wait(), PATIENCE / 1000)
     wire.refuses_resumes = False
     await expect(bell(page, unread=3)).to_be_visible()
+    publish(alice)
+    await expect(rows(page)).to_have_count(2)  # the first, and what came live
     await window.clock.fast_forward(LATER)
-    await expect(rows(page)).to_have_count(3)
+    await expect(rows(page)).to_have_count(4)
+    assert wire.asked[-1] == wire.asked[0], "what came live hides what was missed"

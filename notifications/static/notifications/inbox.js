@@ -23,6 +23,7 @@ export class Inbox {
   #signal;
   #connection = null;
   #timers = {};
+  #unanswered = null; // asked behind it; what comes live must not move that
   #displayed = { second: 0, sent: 0 };
 
   constructor({ api, on, signal }) {
@@ -72,12 +73,13 @@ export class Inbox {
   #handlers = {
     hello: ({ latest, relayed }) => this.#catchUp(latest ?? BEFORE_ALL, relayed),
     resync: () => this.#recover(),
-    error: () => this.#later("resume", RESUME_AGAIN_AFTER, () => this.#resume()), // too often, or no PostgreSQL
+    error: () => this.#later("resume", RESUME_AGAIN_AFTER, () => this.#resume()),
     notification: ({ notification }) => {
       this.#arrived([notification], true);
       if (this.marks.areRecent) this.#verify();
     },
     missed: ({ notifications, has_more: more }) => {
+      this.#unanswered = null;
       this.#arrived(notifications, false);
       if (more) this.pages.expire();
     },
@@ -131,7 +133,8 @@ export class Inbox {
   }
 
   #resume() {
-    if (this.store.latest) this.#connection?.send({ type: "resume", after: this.store.latest });
+    this.#unanswered ??= this.store.latest;
+    if (this.#unanswered) this.#connection?.send({ type: "resume", after: this.#unanswered });
     this.pages.expire(); // what was read elsewhere meanwhile is in no `missed`
   }
 
