@@ -6,14 +6,17 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import orjson
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+
+from drills.listing import Listing, Notification
 
 _CONNECTING_AT_ONCE: Final = 16
 _PATIENCE: Final = 60.0  # seconds
@@ -27,9 +30,10 @@ _AGAIN_AFTER: Final = 10.0  # as in inbox.js, after a resume that was refused
 class Bells:
     """Sockets read by an event loop in a thread of its own. All times are monotonic."""
 
-    def __init__(self, websocket_url: str, tokens: Sequence[str]) -> None:
+    def __init__(self, websocket_url: str, tokens: Sequence[str], listing: Listing) -> None:
         self._url = websocket_url
         self._tokens = tokens
+        self._listing = listing
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="bells", daemon=True)
         self._turns = asyncio.Semaphore(_CONNECTING_AT_ONCE)
@@ -83,9 +87,11 @@ class Bells:
         ]
 
     async def _stop(self) -> None:
-        for task in (*self._keepers, *self._later):
+        tasks = (*self._keepers, *self._later)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._listing.close()
 
     async def _keep_open(self, number: int, token: str) -> None:
         """Hold one socket; when it is cut off, come back with full jitter."""
@@ -121,13 +127,13 @@ class Bells:
                     self.rings[message["notification"]["id"]] += 1
                     self._note(number, message["notification"], heard_at, latest)
                 case "missed":
+                    if message["has_more"]:
+                        self._do_later(self._read_list(number, latest.unanswered, latest))
                     latest.unanswered = ""
                     for notification in message["notifications"]:
                         self._note(number, notification, heard_at, latest)
                 case "error" if latest.unanswered:  # too often, or no PostgreSQL
-                    again = asyncio.create_task(_resume_later(socket, latest))
-                    self._later.add(again)
-                    again.add_done_callback(self._later.discard)
+                    self._do_later(_resume_later(socket, latest))
                 case "resync":
                     self.resyncs += 1
                     await _resume(socket, latest)
@@ -136,23 +142,42 @@ class Bells:
                     if turn == "enabled":
                         await _resume(socket, latest)
 
-    def _note(self, number: int, notification: Mapping[str, Any], heard_at: float, latest: "_Latest") -> None:
+    async def _read_list(self, number: int, after: str, latest: "_Latest") -> None:
+        async for notification in self._listing.down_to(after, self._tokens[number]):
+            self._note(number, notification, time.monotonic(), latest)
+
+    def _do_later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    def _note(self, number: int, notification: Notification, heard_at: float, latest: "_Latest") -> None:
         id_ = notification["id"]
         self.shown[number].add(id_)
         if id_ not in self.first_heard:
             self.event_of[id_] = notification["resource"]["id"]
             self.first_heard[id_] = heard_at
-        latest.id = max(latest.id, id_)
+        latest.hear(notification)
 
 
 class _Latest:
-    """The newest notification that a bell knows, and the one behind which it has asked without an answer, or empty.
+    """The notification that was stored last of those a bell knows, and the one behind which it has asked without an
+    answer, or empty.
 
     What comes live meanwhile moves the first and not the second, or a refused question would lose what lies between.
     """
 
-    id = ""
-    unanswered = ""
+    def __init__(self) -> None:
+        self.unanswered = ""
+        self._place = (datetime.min.replace(tzinfo=UTC), "")  # in the order of the list
+
+    @property
+    def id(self) -> str:
+        return self._place[1]
+
+    def hear(self, notification: Notification) -> None:
+        place = datetime.fromisoformat(notification["created_at"]), notification["id"]
+        self._place = max(self._place, place)
 
 
 async def _resume(socket: ClientConnection, latest: _Latest) -> None:

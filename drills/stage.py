@@ -22,6 +22,7 @@ from drills import traffic
 from drills.bells import Bells
 from drills.books import Books
 from drills.database import Database
+from drills.listing import Listing
 from drills.providers import Providers
 from drills.publisher import Publisher
 from drills.supervisor import Supervisor
@@ -101,7 +102,8 @@ class Stage:
             port = int(environment.variables["PORT"])
             if not wait_until(lambda: http_status(port, "/readyz") == HTTPStatus.OK, seconds=_READY_PATIENCE):
                 raise RuntimeError(f"the web process is not ready; its log is in {logs}")
-            bells = running.enter_context(Bells(environment.stack.websocket_url, tokens["users"]))
+            stack = environment.stack
+            bells = running.enter_context(Bells(stack.websocket_url, tokens["users"], Listing(stack.base_url)))
             publisher = _publisher(environment, tokens["service"], users=users, rate=rate)
             stage = cls(environment, processes, bells, publisher, tokens=tokens["users"])
             stage._warm_up(tell)
@@ -157,6 +159,10 @@ class Stage:
     def redrive(self) -> None:
         """Send again what SQS has given up, by the command for it."""
         self._environment.run("manage.py", "redrive_dead_letters")
+
+    def retry_lost(self) -> None:
+        """Have tried again, by the command for it, what was given up because all its workers died."""
+        self._environment.run("manage.py", "retry_deliveries", "--error", "worker_lost")
 
     def books(self) -> Books:
         """Read what the product has on record."""

@@ -171,6 +171,14 @@ class Storm:
             self._script.tell(f"next in {left:.0f} s")
             time.sleep(min(left, _LOOK_EACH))
 
+    def _retry_lost(self) -> None:
+        """Do what docs/operations.md says. Since leases are put forward, a worker that is killed every few seconds may
+        have the same mail in hand each time."""
+        if lost := self._stage.database.lost():
+            self._stage.retry_lost()
+            is_drained = self._stage.drain(patience=_PATIENCE, tell=self._script.tell)
+            self._script.check(f"{lost} that all workers died of, retried: nothing is under way", holds=is_drained)
+
     # --- What must hold --------------------------------------------------------------------------------------
 
     def _check_signs_of_life(self) -> None:
@@ -185,6 +193,7 @@ class Storm:
 
     def _look_back(self) -> None:
         stage, script = self._stage, self._script
+        self._retry_lost()
         inspection.check_what_people_see(stage, script, self._readers)
         inspection.check_repeats(stage, script, self._kills)
         inspection.check_dead_letters(stage, script)
