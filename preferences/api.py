@@ -1,9 +1,11 @@
 """The preferences calls (spec §2)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,7 +14,7 @@ from preferences.api_calls import ApiView, call
 from preferences.api_errors import WHOLE_BODY, InvalidRequest
 from preferences.api_input import json_body
 from preferences.catalog import TYPES, Channel, NotificationType
-from preferences.choices import Choices
+from preferences.choices import DEFAULTS, Choices
 from preferences.digest_periods import DigestFrequency
 
 _CHANNEL_LABELS: Final[Mapping[Channel, str]] = {
@@ -38,16 +40,30 @@ class Preferences(ApiView):
     )
     def put(self, request: Request) -> Response:
         """Replace all choices: types, channels and settings that are left out return to their defaults."""
-        chosen = _chosen(request)
+        chosen = _read(request, choices.from_request)
         people.store_choices(self.user.id, chosen)
         return Response(_effective(chosen))
 
+    @call(
+        "change_preferences",
+        per_minute=30,
+        takes=api_shapes.CHOICES,
+        answer=api_shapes.EFFECTIVE,
+    )
+    def patch(self, request: Request) -> Response:
+        """Change some choices: types, channels and settings that are left out stay as they are."""
+        with transaction.atomic():
+            before = people.read_choices(self.user.id, for_change=True) or DEFAULTS
+            chosen = _read(request, partial(choices.amended, before))
+            people.store_choices(self.user.id, chosen)
+        return Response(_effective(chosen))
 
-def _chosen(request: Request) -> Choices:
-    if not request.body:  # read as {}, it would restore every default
+
+def _read(request: Request, read: Callable[[object], Choices]) -> Choices:
+    if not request.body:  # read as {}, a PUT would restore every default
         raise InvalidRequest({WHOLE_BODY: "must be an object"})
     try:
-        return choices.from_request(json_body(request))
+        return read(json_body(request))
     except choices.InvalidChoices as error:
         raise InvalidRequest({path or WHOLE_BODY: problem for path, problem in error.details.items()}) from error
 
@@ -60,7 +76,6 @@ def _effective(chosen: Choices) -> dict[str, Any]:
             "types": [_described(type_) for type_ in TYPES],
             "channels": [{"channel": channel, "label": label} for channel, label in _CHANNEL_LABELS.items()],
             "email_digests": list(DigestFrequency),
-            "chosen": choices.to_stored(chosen),
         },
     }
 

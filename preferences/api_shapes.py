@@ -40,7 +40,7 @@ _DIGEST_CHOICES: Final[Schema] = {
     "timezone": {**_TEXT, "format": "iana-time-zone", "description": "An IANA name; the time zone of `digest_time`."},
     "digest_time": {**_TEXT, "pattern": f"^{TIME_OF_DAY.pattern}$", "example": "09:00"},
 }
-#: The body of PUT: what is left out returns to its default.
+#: The body of PUT, where what is left out returns to its default, and of PATCH, where it stays as it is.
 CHOICES: Final = _object({"preferences": _switches_by_type(required=False), **_DIGEST_CHOICES}, required=False)
 _CATALOG_TYPE: Final = _object(
     {
@@ -56,7 +56,6 @@ _CATALOG: Final = _object(
         "types": _list_of(_CATALOG_TYPE),
         "channels": _list_of(_object({"channel": _names(Channel), "label": _TEXT}, required=True)),
         "email_digests": _list_of(_names(DigestFrequency)),
-        "chosen": CHOICES,
     },
     required=True,
 )

@@ -5,10 +5,10 @@ Only what differs from the defaults counts, and it is resolved when read: a new 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
@@ -18,11 +18,12 @@ from preferences.digest_periods import DigestFrequency, next_digest_at
 
 DEFAULT_DIGEST_TIME = time(9)
 TIME_OF_DAY: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5]?[0-9])")
+_GATHERING: Final = ("email_digest", "timezone", "digest_time")  # keys of the body, and fields of Choices
 _CHANNEL_NAMES = frozenset(channel.value for channel in Channel)
 
 
 class InvalidChoices(ValueError):
-    """The body of a PUT does not fit; `details` maps the field's path to what is wrong with it."""
+    """The body of a PUT or a PATCH does not fit; `details` maps the field's path to what is wrong with it."""
 
     def __init__(self, details: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{path}: {problem}" for path, problem in details.items()))
@@ -89,6 +90,19 @@ def from_request(body: object) -> Choices:
     return choices
 
 
+def amended(choices: Choices, body: object) -> Choices:
+    """Return these choices with the changes in the body of PATCH /api/v1/notifications/preferences.
+
+    What is left out stays: keys, types, and channels of a type. Raises InvalidChoices as `from_request` does.
+    """
+    changes = from_request(body)
+    given = {key: getattr(changes, key) for key in _GATHERING if key in cast(Mapping[str, Any], body)}
+    changed_types = {
+        type_: {**choices.overrides.get(type_, {}), **channels} for type_, channels in changes.overrides.items()
+    }
+    return replace(choices, overrides={**choices.overrides, **changed_types}, **given)
+
+
 def to_stored(choices: Choices) -> dict[str, Any]:
     """Return the JSON for the column: the shape of the PUT body, with only what was given."""
     stored: dict[str, Any] = {
@@ -108,7 +122,7 @@ def to_stored(choices: Choices) -> dict[str, Any]:
 class _Reader:
     """Reads one JSON object into Choices, and gathers every problem on the way."""
 
-    _KEYS = frozenset({"preferences", "email_digest", "timezone", "digest_time"})
+    _KEYS = frozenset({"preferences", *_GATHERING})
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         self._body = body

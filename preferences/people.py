@@ -108,6 +108,17 @@ def _rows(statement: str, user_ids: Collection[UUID]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def read_choices(user_id: UUID, *, for_change: bool = False) -> Choices | None:
+    """Return what this user has chosen; None when there is nobody of this id.
+
+    `for_change` keeps others from choosing until the end of the caller's transaction.
+    """
+    # A weaker lock than usual: inserts of notifications, which refer to the row, go on.
+    users = User.objects.select_for_update(no_key=True) if for_change else User.objects.all()
+    stored = users.filter(id=user_id).values_list("notification_preferences", flat=True)
+    return next(map(choices.from_stored, stored), None)
+
+
 def store_choices(user_id: UUID, chosen: Choices) -> None:
     """Replace what this user chose, and nothing else of the row: push tokens change at the same time."""
     User.objects.filter(id=user_id).update(

@@ -15,10 +15,9 @@ from django.conf import settings
 from django.core import signing
 from django.db import transaction
 
-from preferences import choices, people, unsubscribe_changes
+from preferences import people, unsubscribe_changes
 from preferences.catalog import CATALOG, Channel, NotificationType
 from preferences.choices import Choices
-from preferences.models import User
 from preferences.unsubscribe_changes import DIGESTS, SEPARATOR, Change, Choice, InvalidUndo
 
 PATH: Final = "email/unsubscribe/"
@@ -85,7 +84,7 @@ def read(token: str) -> Link:
 
 def choices_of(link: Link) -> Choices:
     """Return what the person has chosen. Raises InvalidLink when nobody has this id any more."""
-    return _read_choices(link, lock=False)
+    return _read_choices(link)
 
 
 def choose(link: Link, choice: Choice) -> str | None:
@@ -160,18 +159,16 @@ def _change(link: Link, choice: Choice, chosen: Choices) -> Change:
 
 @contextmanager
 def _choices_for_change(link: Link) -> Iterator[Choices]:
-    """Keep the choices from being replaced by a PUT in between."""
+    """Keep the choices from being replaced by a call in between."""
     with transaction.atomic():
-        yield _read_choices(link, lock=True)
+        yield _read_choices(link, for_change=True)
 
 
-def _read_choices(link: Link, *, lock: bool) -> Choices:
-    # A weaker lock than usual: inserts of notifications, which refer to the row, go on.
-    users = User.objects.select_for_update(no_key=True) if lock else User.objects.all()
-    stored = users.filter(id=link.user_id).values_list("notification_preferences", flat=True)
-    for preferences in stored:
-        return choices.from_stored(preferences)
-    raise InvalidLink("nobody's")
+def _read_choices(link: Link, *, for_change: bool = False) -> Choices:
+    chosen = people.read_choices(link.user_id, for_change=for_change)
+    if chosen is None:
+        raise InvalidLink("nobody's")
+    return chosen
 
 
 def _store(change: Change, chosen: Choices, value: bool | str | None) -> None:

@@ -24,6 +24,7 @@ CALLS_OF_USERS = [
     ("GET", f"{NOTIFICATIONS}/bell"),
     ("GET", PREFERENCES),
     ("PUT", PREFERENCES),
+    ("PATCH", PREFERENCES),
     ("POST", PUSH_TOKENS),
     ("DELETE", f"{PUSH_TOKENS}/phone"),
 ]
@@ -49,8 +50,8 @@ class Caller:
     def get(self, path: str = NOTIFICATIONS, **environ: Any) -> Any:
         return self("GET", path, **environ)
 
-    def patch(self, path: str) -> Any:
-        return self("PATCH", path)
+    def patch(self, path: str, body: Any = None) -> Any:
+        return self("PATCH", path, body)
 
     def put(self, path: str, body: Any) -> Any:
         return self("PUT", path, body)

@@ -35,6 +35,7 @@ POST    api/v1/notifications/read-all/undo                              200 404 
 GET     api/v1/notifications/bell                                       200 200 403
 GET     api/v1/notifications/preferences                                200 200 403
 PUT     api/v1/notifications/preferences                                200 200 403
+PATCH   api/v1/notifications/preferences                                200 200 403
 POST    api/v1/push-tokens                                              200 200 403
 DELETE  api/v1/push-tokens/<text:device_id>                             204 204 403
 POST    api/v1/events                                                   403 403 202

@@ -1,9 +1,12 @@
+from functools import partial
+
 import pytest
 from django.test import override_settings
 
 from preferences.catalog import CATALOG, Channel, NotificationType
 from preferences.models import User
 from tests.rest import PREFERENCES, Caller, details, refusal
+from tests.simultaneous import at_once
 
 SEED = {
     "preferences": {
@@ -49,13 +52,6 @@ def test_the_catalogue_describes_types_channels_and_digests(call):
     assert catalog["email_digests"] == ["immediate", "hourly", "daily", "weekly", "never"]
 
 
-def test_what_was_chosen_is_told_apart_from_what_holds_by_default(call):
-    chosen = {"preferences": {"status_changed": {"email": False}}, "email_digest": "daily"}
-    assert call.put(PREFERENCES, chosen).json()["catalog"]["chosen"] == chosen
-    assert call.put(PREFERENCES, call.get(PREFERENCES).json()["catalog"]["chosen"]).status_code == 200
-    assert call.get(PREFERENCES).json()["catalog"]["chosen"] == chosen
-
-
 def test_the_seeds_body_is_accepted_and_comes_back(call, alice):
     assert call.put(PREFERENCES, SEED).status_code == 200
     assert stored(alice) == SEED
@@ -75,6 +71,40 @@ def test_what_is_left_out_returns_to_its_default(call):
     answer = call.put(PREFERENCES, {"preferences": {"mentioned": {"email": False}}}).json()
     assert answer["preferences"]["mentioned"] == {"in_app": True, "email": False, "push": True}
     assert (answer["email_digest"], answer["digest_time"]) == ("immediate", "09:00")
+
+
+def test_a_patch_changes_what_it_names_and_leaves_the_rest(call, alice):
+    chosen = {"preferences": {"mentioned": {"push": False}}, "email_digest": "daily", "digest_time": "18:30"}
+    call.put(PREFERENCES, chosen)
+    answer = call.patch(PREFERENCES, {"preferences": {"mentioned": {"email": False}, "comment_added": {"email": True}}})
+    assert stored(alice) == {
+        **chosen,
+        "preferences": {"mentioned": {"push": False, "email": False}, "comment_added": {"email": True}},
+    }
+    assert answer.json() == call.get(PREFERENCES).json()
+    call.patch(PREFERENCES, {"email_digest": "hourly"})
+    assert stored(alice)["email_digest"] == "hourly"
+    assert stored(alice)["digest_time"] == "18:30"
+
+
+def test_what_a_patch_leaves_out_still_follows_its_default(call, alice):
+    call.patch(PREFERENCES, {"preferences": {"mentioned": {"push": False}}})
+    assert stored(alice) == {"preferences": {"mentioned": {"push": False}}, "email_digest": "immediate"}
+
+
+def test_a_patch_brings_back_no_choice_that_no_longer_fits(call, alice):
+    User.objects.filter(id=alice.id).update(
+        notification_preferences={"preferences": {"gossip": {"email": True}}, "timezone": "Mars/Olympus"}
+    )
+    assert call.patch(PREFERENCES, {"email_digest": "never"}).status_code == 200
+    assert stored(alice) == {"preferences": {}, "email_digest": "never"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changes_at_the_same_time_are_all_kept(alice):
+    changes = [{"preferences": {type_: {channel.value: False}}} for type_ in SEED["preferences"] for channel in Channel]
+    at_once(*(partial(Caller(alice).patch, PREFERENCES, change) for change in changes))
+    assert stored(alice)["preferences"] == {type_: dict.fromkeys(Channel, False) for type_ in SEED["preferences"]}
 
 
 def test_a_put_leaves_push_tokens_alone(call, alice):
@@ -133,8 +163,9 @@ def test_a_locked_channel_may_be_repeated_but_not_contradicted(call, monkeypatch
     ],
     ids=str,
 )  # fmt: skip
-def test_what_does_not_fit_is_named_and_nothing_is_stored(call, alice, body, path):
-    assert details(call.put(PREFERENCES, body)).keys() == {path}
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_what_does_not_fit_is_named_and_nothing_is_stored(call, alice, method, body, path):
+    assert details(call(method, PREFERENCES, body)).keys() == {path}
     assert stored(alice) == {}
 
 
@@ -143,8 +174,9 @@ def test_what_does_not_fit_is_named_and_nothing_is_stored(call, alice, body, pat
     [b"", b"null", b"{", b"\xff", b'{"timezone": "\\ud800"}', b"[" * 5000, b'{"email_digest": NaN}', b" " * 65_537],
     ids=lambda body: repr(body[:20]),
 )
-def test_a_body_that_is_no_small_json_object_is_refused(call, alice, body):
-    assert details(call.put(PREFERENCES, body)).keys() == {"body"}
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_body_that_is_no_small_json_object_is_refused(call, alice, method, body):
+    assert details(call(method, PREFERENCES, body)).keys() == {"body"}
     assert stored(alice) == {}
 
 

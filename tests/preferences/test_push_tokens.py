@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,6 +10,7 @@ from django.db import connection, transaction
 from preferences import choices, people, push_tokens
 from preferences.models import User
 from preferences.push_tokens import MAX_DEVICES, Device, Platform
+from tests.simultaneous import at_once
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 IOS, ANDROID = Platform
@@ -24,19 +24,6 @@ def held(user: User) -> dict[str, str]:
     """Return the token of each of the user's devices, oldest registration first."""
     stored = User.objects.get(id=user.id).push_tokens
     return {device.device_id: device.token for device in push_tokens.devices(stored)}
-
-
-def at_once(*calls: Callable[[], object]) -> None:
-    """Run each on a connection of its own."""
-
-    def run(call: Callable[[], object]) -> None:
-        try:
-            call()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as threads:
-        list(threads.map(run, calls))
 
 
 # --- Registering ---------------------------------------------------------------------------------------------

@@ -77,8 +77,8 @@ export class Api {
     return this.#call("GET", "/preferences");
   }
 
-  savePreferences(body) {
-    return this.#call("PUT", "/preferences", body);
+  changePreferences(changes) {
+    return this.#call("PATCH", "/preferences", changes);
   }
 
   async #call(method, path, body) {

@@ -5,7 +5,7 @@ import { STRINGS } from "./preferences_strings.js";
 
 export { sheet } from "./preferences_styles.js";
 
-const GATHER = 800; // several ticks are one PUT
+const GATHER = 800; // several ticks are one call
 const NEVER = "never";
 const BACK = "M19 12H5m6-6-6 6 6 6";
 const LOCK = "M7 11V8a5 5 0 0 1 10 0v3M5.5 11h13v9h-13z";
@@ -17,8 +17,8 @@ export class Preferences {
   #catalog = null;
   #saved = null; // the server's word
   #draft = null; // the same, with the user's changes
-  #changes = []; // not yet saved: what each does to the choices, and to which
-  #fresh = null; // the choices that the next save begins with
+  #sending = []; // changes that were sent and not yet answered
+  #waiting = null; // changes that are yet to be sent
   #timer = null;
   #lastCall = Promise.resolve();
   #body = element("div", { part: "settings-body" });
@@ -50,11 +50,10 @@ export class Preferences {
     }
   }
 
-  /** What still waits is sent now. */
+  /** What still waits is sent now: when the page is left there is no time for turns. */
   flush() {
-    if (!this.#timer) return;
-    clearTimeout(this.#timer);
-    this.#save();
+    const sent = this.#save();
+    this.#lastCall = this.#lastCall.then(() => sent);
   }
 
   /** Another tab, or a link in a mail, may have changed something before somebody looks again. */
@@ -78,34 +77,25 @@ export class Preferences {
 
   // --- Saving ---
 
-  /** A PUT replaces everything, so changes are made to what was chosen until now, not until this opened. */
-  #change(apply) {
-    apply(this.#draft);
-    this.#fresh ??= this.#read(); // at once: when the page is left there is no time for it
-    this.#changes.push({ apply, fresh: this.#fresh });
+  #change(changes) {
+    this.#draft = merged(this.#draft, changes);
+    this.#waiting = merged(this.#waiting, changes);
     this.#tell("saving");
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#save(), GATHER);
+    this.#timer = setTimeout(() => this.#inTurn(() => this.#save()), GATHER);
   }
 
-  #save() {
-    const fresh = this.#fresh;
-    this.#fresh = this.#timer = null;
-    this.#inTurn(() => this.#put(fresh));
-  }
-
-  async #put(fresh) {
-    const isOurs = (change) => change.fresh === fresh;
-    try {
-      const answer = await this.#api.savePreferences(changed((await fresh).catalog.chosen, this.#changes.filter(isOurs)));
-      this.#changes = this.#changes.filter((change) => !isOurs(change));
-      this.#show(answer);
-      if (!this.#timer) this.#tell("saved");
-    } catch (error) {
-      this.#changes = this.#changes.filter((change) => !isOurs(change));
-      this.#show(this.#saved);
-      this.#tell(error.status === 429 ? "tooOften" : "saveFailed", { n: error.retryAfter ?? 60 });
-    }
+  async #save() {
+    const changes = this.#waiting;
+    if (!changes) return;
+    this.#waiting = null;
+    this.#sending.push(changes);
+    const answer = await this.#api.changePreferences(changes).catch((error) => ({ error }));
+    this.#sending = this.#sending.filter((each) => each !== changes);
+    const { error } = answer;
+    this.#show(error ? this.#saved : answer);
+    if (error) this.#tell(error.status === 429 ? "tooOften" : "saveFailed", { n: error.retryAfter ?? 60 });
+    else if (!this.#waiting) this.#tell("saved");
   }
 
   #tell(key, values) {
@@ -120,7 +110,7 @@ export class Preferences {
     const shown = JSON.stringify(this.#draft);
     this.#saved = answer;
     this.#catalog = answer.catalog;
-    this.#draft = changed(answer, this.#changes);
+    this.#draft = [...this.#sending, this.#waiting].reduce(merged, answer);
     if (JSON.stringify(this.#draft) !== shown) this.#render();
   }
 
@@ -155,10 +145,7 @@ export class Preferences {
     const locked = Object.hasOwn(type.locked ?? {}, name);
     const silenced = name === "email" && this.#draft.email_digest === NEVER;
     const reason = locked ? this.#translator.text(choice[name] ? "lockedOn" : "lockedOff") : silenced ? this.#translator.text("emailNever") : null;
-    const onchange = ({ target }) => {
-      const wanted = target.checked;
-      this.#change(({ preferences }) => ((preferences[type.type] ??= {})[name] = wanted));
-    };
+    const onchange = ({ target }) => this.#change({ preferences: { [type.type]: { [name]: target.checked } } });
     const box = element("input", {
       part: "switch",
       type: "checkbox",
@@ -206,7 +193,7 @@ export class Preferences {
   }
 
   #set(key, value) {
-    this.#change((choices) => (choices[key] = value));
+    this.#change({ [key]: value });
     this.#render();
   }
 
@@ -215,8 +202,11 @@ export class Preferences {
   }
 }
 
-function changed(choices, changes) {
-  const copy = structuredClone(choices);
-  for (const { apply } of changes) apply(copy);
-  return copy;
+/** As a PATCH changes choices; `changes` may be null. */
+function merged(choices, changes) {
+  const result = { ...choices };
+  for (const [key, value] of Object.entries(changes ?? {})) {
+    result[key] = typeof value === "object" ? merged(result[key], value) : value;
+  }
+  return result;
 }
