@@ -36,6 +36,7 @@ from telemetry.metric_catalog import Place
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS: Final = 0.5  # between two looks at a gate, a switch, or a queue that does not answer
+_HEED_SIGNALS_SECONDS: Final = 0.5
 _SPLIT_AFTER: Final = 3  # failures of one batch while PostgreSQL answers
 
 
@@ -79,7 +80,9 @@ class Intake:
 
         False, at once, when a thread died of an error: the process must end, and SQS sends again what it had in hand.
         """
-        self._finished.wait()
+        # Whichever thread hears a signal, Python runs its handler in the main one, and not while that waits for ever.
+        while not self._finished.wait(timeout=_HEED_SIGNALS_SECONDS):
+            pass
         return not self._failed
 
     def _threads(self, target: Callable[[], None], count: int) -> list[threading.Thread]:
