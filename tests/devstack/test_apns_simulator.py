@@ -3,6 +3,7 @@ import os
 import ssl
 import time
 import uuid
+from collections import deque
 from pathlib import Path
 
 import aioapns
@@ -14,7 +15,7 @@ from aioapns import NotificationRequest, PushType
 from aioapns.exceptions import MaxAttemptsExceeded
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import ConnectionTerminated, RemoteSettingsChanged, StreamReset
+from h2.events import ConnectionTerminated, Event, RemoteSettingsChanged, StreamReset
 from h2.settings import SettingCodes
 
 from devstack.identity import Identity
@@ -118,7 +119,7 @@ def provider_token(*, key: str = "", kid: str = "", **claims) -> str:
 
 @pytest.fixture
 def http2():
-    with httpx.Client(base_url=f"https://{HOST}:{PORT}", http2=True, verify=trusting(), timeout=5) as client:
+    with httpx.Client(base_url=f"https://{HOST}:{PORT}", http2=True, verify=trusting(), timeout=30) as client:
         yield client
 
 
@@ -293,6 +294,7 @@ class Wire:
         self._writer = writer
         self.h2 = H2Connection(H2Configuration(client_side=True))
         self.h2.initiate_connection()
+        self._heard: deque[Event] = deque()
 
     def push(self, stream: int) -> None:
         token = f"bearer {provider_token()}"
@@ -301,14 +303,17 @@ class Wire:
         self.h2.send_data(stream, b'{"aps":{}}', end_stream=True)
 
     async def first(self, kind):
+        """Return the next event of this kind; one read may bring several."""
         while True:
-            self._writer.write(self.h2.data_to_send())
-            async with asyncio.timeout(5):
-                data = await self._reader.read(65_536)
-            for event in self.h2.receive_data(data):
+            while self._heard:
+                event = self._heard.popleft()
                 if isinstance(event, kind):
                     return event
+            self._writer.write(self.h2.data_to_send())
+            async with asyncio.timeout(30):
+                data = await self._reader.read(65_536)
             assert data, "the connection was closed"
+            self._heard.extend(self.h2.receive_data(data))
 
 
 @pytest.fixture
@@ -350,7 +355,7 @@ async def test_junk_closes_its_own_connection_only(apns, http2):
     context.set_alpn_protocols(["h2"])
     reader, writer = await asyncio.open_connection(HOST, PORT, ssl=context)
     writer.write(b"GET / HTTP/1.1\r\n\r\n" * 10)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await reader.read()
     writer.transport.abort()
     assert post(http2).status_code == 200
