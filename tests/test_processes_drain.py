@@ -143,7 +143,9 @@ def test_an_intake_finishes_or_leaves_what_it_has_in_hand(start_intake: Callable
     assert wait_until(lambda: queue.depth() == Depth(400 - stored, 0), seconds=30), (stored, queue.depth())
 
 
-def test_an_intake_ends_whichever_of_its_threads_hears_the_signal(start_intake: Callable[[], Child], queue, alice: User):
+def test_an_intake_ends_whichever_of_its_threads_hears_the_signal(
+    start_intake: Callable[[], Child], queue, alice: User
+):
     queue.send([json.dumps(event_for(alice))])
     intake = start_intake()
     assert wait_until(Notification.objects.exists, seconds=BOOT)
