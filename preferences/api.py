@@ -1,11 +1,9 @@
 """The preferences calls (spec §2)."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.conf import settings
-from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +12,8 @@ from preferences.api_calls import ApiView, call
 from preferences.api_errors import WHOLE_BODY, InvalidRequest
 from preferences.api_input import json_body
 from preferences.catalog import TYPES, Channel, NotificationType
-from preferences.choices import DEFAULTS, Choices
+from preferences.choice_changes import ChoiceChanges
+from preferences.choices import Choices
 from preferences.digest_periods import DigestFrequency
 
 _CHANNEL_LABELS: Final[Mapping[Channel, str]] = {
@@ -22,6 +21,8 @@ _CHANNEL_LABELS: Final[Mapping[Channel, str]] = {
     Channel.EMAIL: "Email",
     Channel.PUSH: "Phone",
 }
+
+Read = TypeVar("Read", Choices, ChoiceChanges)
 
 
 class Preferences(ApiView):
@@ -52,14 +53,11 @@ class Preferences(ApiView):
     )
     def patch(self, request: Request) -> Response:
         """Change some choices: types, channels and settings that are left out stay as they are."""
-        with transaction.atomic():
-            before = people.read_choices(self.user.id, for_change=True) or DEFAULTS
-            chosen = _read(request, partial(choices.amended, before))
-            people.store_choices(self.user.id, chosen)
-        return Response(_effective(chosen))
+        changes = _read(request, ChoiceChanges.from_request)
+        return Response(_effective(people.change_choices(self.user.id, changes)))
 
 
-def _read(request: Request, read: Callable[[object], Choices]) -> Choices:
+def _read(request: Request, read: Callable[[object], Read]) -> Read:
     if not request.body:  # read as {}, a PUT would restore every default
         raise InvalidRequest({WHOLE_BODY: "must be an object"})
     try:

@@ -5,10 +5,10 @@ Only what differs from the defaults counts, and it is resolved when read: a new 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
@@ -18,7 +18,6 @@ from preferences.digest_periods import DigestFrequency, next_digest_at
 
 DEFAULT_DIGEST_TIME = time(9)
 TIME_OF_DAY: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5]?[0-9])")
-_GATHERING: Final = ("email_digest", "timezone", "digest_time")  # keys of the body, and fields of Choices
 _CHANNEL_NAMES = frozenset(channel.value for channel in Channel)
 
 
@@ -77,7 +76,7 @@ def from_stored(stored: object) -> Choices:
 
 
 def from_request(body: object) -> Choices:
-    """Read the body of PUT /api/v1/notifications/preferences.
+    """Read the body of PUT /api/v1/notifications/preferences, or of PATCH.
 
     Raises InvalidChoices for an unknown type, channel or key, a wrong JSON type, or a contradicted lock.
     """
@@ -88,19 +87,6 @@ def from_request(body: object) -> Choices:
     if reader.problems:
         raise InvalidChoices(reader.problems)
     return choices
-
-
-def amended(choices: Choices, body: object) -> Choices:
-    """Return these choices with the changes in the body of PATCH /api/v1/notifications/preferences.
-
-    What is left out stays: keys, types, and channels of a type. Raises InvalidChoices as `from_request` does.
-    """
-    changes = from_request(body)
-    given = {key: getattr(changes, key) for key in _GATHERING if key in cast(Mapping[str, Any], body)}
-    changed_types = {
-        type_: {**choices.overrides.get(type_, {}), **channels} for type_, channels in changes.overrides.items()
-    }
-    return replace(choices, overrides={**choices.overrides, **changed_types}, **given)
 
 
 def to_stored(choices: Choices) -> dict[str, Any]:
@@ -122,7 +108,7 @@ def to_stored(choices: Choices) -> dict[str, Any]:
 class _Reader:
     """Reads one JSON object into Choices, and gathers every problem on the way."""
 
-    _KEYS = frozenset({"preferences", *_GATHERING})
+    _KEYS = frozenset({"preferences", "email_digest", "timezone", "digest_time"})
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         self._body = body

@@ -1,6 +1,6 @@
 """People: whom a text names, what the pipeline wants to know of many in one query, and what somebody chose, stored."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -8,10 +8,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import DateTimeField, Func, Q
 
 from preferences import choices
+from preferences.choice_changes import ChoiceChanges
 from preferences.choices import Choices
 from preferences.decisions import Recipient
 from preferences.models import User
@@ -82,7 +83,7 @@ def load_recipients(
     return {
         user_id: Recipient(
             id=user_id,
-            choices=_read_choices(preferences),
+            choices=_parsed_choices(preferences),
             is_active=is_active,
             in_rollout=rollout.includes(user_id),
             has_email_address=has_email_address,
@@ -94,7 +95,7 @@ def load_recipients(
 
 
 @lru_cache(maxsize=4096)
-def _read_choices(stored: str) -> Choices:
+def _parsed_choices(stored: str) -> Choices:
     """Read the JSON of a person's choices once for all who chose the same."""
     return choices.from_stored(orjson.loads(stored))
 
@@ -113,14 +114,30 @@ def read_choices(user_id: UUID, *, for_change: bool = False) -> Choices | None:
 
     `for_change` keeps others from choosing until the end of the caller's transaction.
     """
-    # A weaker lock than usual: inserts of notifications, which refer to the row, go on.
-    users = User.objects.select_for_update(no_key=True) if for_change else User.objects.all()
-    stored = users.filter(id=user_id).values_list("notification_preferences", flat=True)
-    return next(map(choices.from_stored, stored), None)
+    return next(map(choices.from_stored, _stored_choices(user_id, for_change=for_change)), None)
 
 
 def store_choices(user_id: UUID, chosen: Choices) -> None:
-    """Replace what this user chose, and nothing else of the row: push tokens change at the same time."""
-    User.objects.filter(id=user_id).update(
-        notification_preferences=choices.to_stored(chosen), preferences_changed_at=_CLOCK + OVERLAP
-    )
+    """Replace what this user chose."""
+    _store_choices(user_id, choices.to_stored(chosen))
+
+
+def change_choices(user_id: UUID, changes: ChoiceChanges) -> Choices:
+    """Change some of what this user chose; return all of it."""
+    with transaction.atomic():
+        stored = next(iter(_stored_choices(user_id, for_change=True)), {})
+        changed = changes.apply(stored)
+        if changed != stored:  # or somebody who chose nothing would have chosen
+            _store_choices(user_id, changed)
+    return choices.from_stored(changed)
+
+
+def _stored_choices(user_id: UUID, *, for_change: bool) -> Iterable[object]:
+    # A weaker lock than usual: inserts of notifications, which refer to the row, go on.
+    users = User.objects.select_for_update(no_key=True) if for_change else User.objects.all()
+    return users.filter(id=user_id).values_list("notification_preferences", flat=True)
+
+
+def _store_choices(user_id: UUID, stored: Mapping[str, Any]) -> None:
+    """Write nothing else of the row: push tokens change at the same time."""
+    User.objects.filter(id=user_id).update(notification_preferences=stored, preferences_changed_at=_CLOCK + OVERLAP)

@@ -25,6 +25,7 @@ EXTRA = [
 ]  # fmt: skip
 BODIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "preferences": ("PUT", PREFERENCES, {"email_digest": "daily"}),
+    "some preferences": ("PATCH", PREFERENCES, {"email_digest": "daily"}),
     "push token": ("POST", PUSH_TOKENS, {"platform": "android", "token": "t", "device_id": "phone"}),
     "read-all": ("POST", f"{NOTIFICATIONS}/read-all", {}),
     "undo": ("POST", f"{NOTIFICATIONS}/read-all/undo", {"undo_id": "x"}),

@@ -1,17 +1,20 @@
 """The settings, beside what changes them elsewhere: another tab, or a link in a mail."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import BrowserContext, Locator, Page, Response, Route, expect
 
 from devstack.waiting import wait_until
 from preferences import choices, people
+from preferences.authentication import issue_token
 from preferences.models import User
 from tests.browser.conftest import OpenBell
-from tests.browser.pages import bell, panel
+from tests.browser.pages import SamplePage, bell, panel, refuse, serve
+from tests.conftest import Web
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,6 +28,11 @@ async def open_settings(page: Page) -> None:
     await expect(page.get_by_role("switch")).not_to_have_count(0)
 
 
+def status(page: Page) -> Locator:
+    """What the settings say of the last save, to the eye."""
+    return page.locator("notification-bell [part=settings-status]")
+
+
 def switch(page: Page, name: str) -> Locator:
     return page.get_by_role("switch", name=name)
 
@@ -33,7 +41,7 @@ async def turn(page: Page, name: str, *, on: bool) -> None:
     """Turn a switch, and wait until that is stored."""
     async with page.expect_response(lambda answer: answer.request.method == "PATCH" and answer.ok):
         await switch(page, name).set_checked(on)
-    await expect(page.get_by_text("Saved").first).to_be_visible()
+    await expect(status(page)).to_have_text("Saved")
 
 
 async def choose(user: User, **body: Any) -> None:
@@ -46,18 +54,26 @@ async def choose(user: User, **body: Any) -> None:
     await asyncio.to_thread(store)
 
 
-async def chosen_by(user: User, *, within: float = 0) -> dict[str, Any]:
-    """The user's choices as stored, once there are any or that many seconds have passed."""
+async def chosen_by(user: User) -> dict[str, Any]:
+    """The user's choices as stored."""
 
     def read() -> dict[str, Any]:
         stored: dict[str, Any] = User.objects.get(id=user.id).notification_preferences
-        return stored
-
-    def wait() -> dict[str, Any]:
-        wait_until(lambda: bool(read()), seconds=within)
-        stored = read()
         connection.close()
         return stored
+
+    return await asyncio.to_thread(read)
+
+
+async def chooses(user: User, key: str, value: object) -> bool:
+    """Whether that is stored among the user's choices soon."""
+
+    def wait() -> bool:
+        is_stored = wait_until(
+            lambda: User.objects.get(id=user.id).notification_preferences.get(key) == value, seconds=20
+        )
+        connection.close()
+        return is_stored
 
     return await asyncio.to_thread(wait)
 
@@ -126,7 +142,114 @@ async def test_a_change_outlives_a_page_that_is_left_at_once(open_bell: OpenBell
     await open_settings(page)
     await switch(page, "Comment added, Email").check()  # it waits for more
     await page.goto("about:blank")
-    assert (await chosen_by(alice, within=20))["preferences"] == {"comment_added": {"email": True}}
+    assert await chooses(alice, "preferences", {"comment_added": {"email": True}})
+
+
+async def test_a_change_outlives_a_bell_that_is_taken_from_its_page(open_bell: OpenBell, alice: User):
+    page = await open_bell(alice)
+    await open_settings(page)
+    await switch(page, "Comment added, Email").check()
+    await page.evaluate("document.querySelector('notification-bell').remove()")
+    assert await chooses(alice, "preferences", {"comment_added": {"email": True}})
+
+
+async def test_the_last_word_counts_though_the_one_before_waits_for_a_new_token(
+    web: Web, window: BrowserContext, alice: User
+):
+    page = await window.new_page()
+    token = issue_token(alice)
+    script = f"""let asked = 0;
+        const renewal = new Promise((resolve) => (window.renew = resolve));
+        bell.getToken = async () => {{ if (asked++) await renewal; return "{token}"; }};"""
+    await serve(page, web.base_url, SamplePage(token=token, script=script))
+    await page.goto("/page")
+    await open_settings(page)
+    answers: list[int] = []
+
+    async def refuse_the_first(route: Route) -> None:
+        is_first_save = route.request.method == "PATCH" and not answers
+        await (route.fulfill(status=401, json={}) if is_first_save else route.continue_())
+
+    def is_answered(times: int) -> Callable[[Response], bool]:
+        def note(answer: Response) -> bool:
+            if answer.request.method == "PATCH":
+                answers.append(answer.status)
+            return len(answers) == times
+
+        return note
+
+    await page.route(PREFERENCES_CALL, refuse_the_first)
+    async with page.expect_response(is_answered(1)):
+        await switch(page, "You were mentioned, Email").uncheck()
+    await switch(page, "You were mentioned, Email").check()
+    async with page.expect_response(is_answered(3)):
+        await page.keyboard.press("Escape")
+        await page.evaluate("window.renew()")
+    assert answers == [401, 200, 200]
+    assert (await chosen_by(alice))["preferences"] == {"mentioned": {"email": True}}
+
+
+async def test_what_could_not_be_saved_is_said_though_the_next_change_could(open_bell: OpenBell, alice: User):
+    page = await open_bell(alice)
+    await open_settings(page)
+    saves: list[str] = []
+    is_next_made = asyncio.Event()
+
+    async def refuse_the_first(route: Route) -> None:
+        if route.request.method != "PATCH":
+            return await route.continue_()
+        saves.append(route.request.method)
+        if len(saves) > 1:
+            return await route.continue_()
+        await is_next_made.wait()
+        return await route.fulfill(status=503, json={})
+
+    await page.route(PREFERENCES_CALL, refuse_the_first)
+    async with page.expect_request(lambda request: request.method == "PATCH"):
+        await switch(page, "Comment added, Email").check()
+    await switch(page, "You were mentioned, Email").uncheck()
+    async with page.expect_response(lambda answer: answer.request.method == "PATCH" and answer.ok):
+        is_next_made.set()
+    await page.evaluate("new Promise(requestAnimationFrame)")
+    await expect(status(page)).to_have_text("Your change could not be saved.")
+    await expect(switch(page, "Comment added, Email")).not_to_be_checked()
+    await expect(switch(page, "You were mentioned, Email")).not_to_be_checked()
+
+
+async def test_what_could_not_be_saved_behind_a_closed_panel_is_said_at_its_next_opening(
+    open_bell: OpenBell, alice: User
+):
+    page = await open_bell(alice)
+    await open_settings(page)
+    await refuse(page, PREFERENCES_CALL)
+    async with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        await switch(page, "Comment added, Email").check()
+        await page.keyboard.press("Escape")
+    await page.unroute(PREFERENCES_CALL)
+    await open_settings(page)
+    await expect(status(page)).to_have_text("Your change could not be saved.")
+    await expect(switch(page, "Comment added, Email")).not_to_be_checked()
+
+
+async def test_settings_that_do_not_load_show_no_older_ones(open_bell: OpenBell, alice: User):
+    page = await open_bell(alice)
+    await open_settings(page)
+    await refuse(page, PREFERENCES_CALL)
+    await switch(page, "Comment added, Email").check()
+    await page.get_by_role("button", name="Back to notifications").click()
+    await page.get_by_role("button", name="Notification settings").click()
+    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    await expect(status(page)).to_have_text("Your change could not be saved.")
+    await expect(page.get_by_role("switch")).to_have_count(0)
+
+
+async def test_a_time_can_be_typed(open_bell: OpenBell, alice: User):
+    await choose(alice, email_digest="daily")
+    page = await open_bell(alice)
+    await open_settings(page)
+    await page.get_by_label("At", exact=True).focus()
+    await page.keyboard.type("0630PM")
+    assert await chooses(alice, "digest_time", "18:30")
 
 
 async def test_a_refused_change_is_taken_back(open_bell: OpenBell, alice: User):
@@ -137,7 +260,7 @@ async def test_a_refused_change_is_taken_back(open_bell: OpenBell, alice: User):
         lambda route: route.fulfill(status=503, json={}) if route.request.method == "PATCH" else route.continue_(),
     )
     await switch(page, "Comment added, Email").check()
-    await expect(page.get_by_text("Your change could not be saved.").first).to_be_visible()
+    await expect(status(page)).to_have_text("Your change could not be saved.")
     await expect(switch(page, "Comment added, Email")).not_to_be_checked()
 
 

@@ -89,15 +89,35 @@ def test_a_patch_changes_what_it_names_and_leaves_the_rest(call, alice):
 
 def test_what_a_patch_leaves_out_still_follows_its_default(call, alice):
     call.patch(PREFERENCES, {"preferences": {"mentioned": {"push": False}}})
-    assert stored(alice) == {"preferences": {"mentioned": {"push": False}}, "email_digest": "immediate"}
+    assert stored(alice) == {"preferences": {"mentioned": {"push": False}}}
+    call.patch(PREFERENCES, {"timezone": "Asia/Tokyo", "digest_time": "18:30"})
+    call.patch(PREFERENCES, {"timezone": "", "digest_time": "09:00"})
+    assert stored(alice) == {"preferences": {"mentioned": {"push": False}}}
 
 
-def test_a_patch_brings_back_no_choice_that_no_longer_fits(call, alice):
-    User.objects.filter(id=alice.id).update(
-        notification_preferences={"preferences": {"gossip": {"email": True}}, "timezone": "Mars/Olympus"}
-    )
+@pytest.mark.parametrize("body", [{}, {"preferences": {}}, {"preferences": {"mentioned": {}}}], ids=str)
+def test_who_changes_nothing_has_chosen_nothing(call, alice, body):
+    assert call.patch(PREFERENCES, body).status_code == 200
+    alice.refresh_from_db()
+    assert (alice.notification_preferences, alice.preferences_changed_at) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [{"preferences": {"gossip": {"email": True}}}, {"preferences": {"mentioned": {"fax": True}}}, {"theme": "dark"}],
+    ids=str,
+)
+def test_a_patch_leaves_alone_what_only_another_release_knows(call, alice, unknown):
+    User.objects.filter(id=alice.id).update(notification_preferences=unknown)
     assert call.patch(PREFERENCES, {"email_digest": "never"}).status_code == 200
-    assert stored(alice) == {"preferences": {}, "email_digest": "never"}
+    assert stored(alice) == {**unknown, "email_digest": "never"}
+
+
+@pytest.mark.parametrize("garbage", [[1], "x", {"preferences": []}, {"preferences": {"mentioned": 1}}], ids=str)
+def test_a_patch_takes_the_place_of_what_was_no_choice(call, alice, garbage):
+    User.objects.filter(id=alice.id).update(notification_preferences=garbage)
+    call.patch(PREFERENCES, {"preferences": {"mentioned": {"push": False}}})
+    assert stored(alice) == {"preferences": {"mentioned": {"push": False}}}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -190,7 +210,8 @@ def test_every_problem_is_named_at_once(call):
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""])
-def test_only_json_is_taken(call, alice, content_type):
-    refused = call("PUT", PREFERENCES, {"email_digest": "never"}, content_type=content_type)
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_only_json_is_taken(call, alice, method, content_type):
+    refused = call(method, PREFERENCES, {"email_digest": "never"}, content_type=content_type)
     assert refusal(refused) == (415, "UNSUPPORTED_MEDIA_TYPE")
     assert stored(alice) == {}

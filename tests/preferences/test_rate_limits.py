@@ -108,6 +108,7 @@ LIMITS = [
     ("POST", f"{NOTIFICATIONS}/read-all/undo", 30),
     ("GET", PREFERENCES, 60),
     ("PUT", PREFERENCES, 10),
+    ("PATCH", PREFERENCES, 30),
     ("GET", f"{NOTIFICATIONS}/bell", 60),
     ("GET", f"{NOTIFICATIONS}/ntf_0/explanation", 60),
 ]

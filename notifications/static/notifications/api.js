@@ -90,7 +90,9 @@ export class Api {
 
   async #send(method, path, body, token) {
     const headers = { Authorization: `Bearer ${token}` };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (body) headers["Content-Type"] = "application/json";
+    const signals = [AbortSignal.timeout(TIMEOUT)];
+    if (method === "GET") signals.push(this.#signal); // a write outlives the bell
     try {
       return await fetch(this.#base + PATH + path, {
         method,
@@ -98,8 +100,8 @@ export class Api {
         body: JSON.stringify(body),
         credentials: "omit",
         cache: "no-store",
-        keepalive: method !== "GET", // a link leaves the page meanwhile
-        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT)]),
+        keepalive: method !== "GET",
+        signal: AbortSignal.any(signals),
       });
     } catch (error) {
       throw new ApiError(0, String(error));

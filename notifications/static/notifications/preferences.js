@@ -7,6 +7,7 @@ export { sheet } from "./preferences_styles.js";
 
 const GATHER = 800; // several ticks are one call
 const NEVER = "never";
+const FAILURES = new Set(["tooOften", "saveFailed"]);
 const BACK = "M19 12H5m6-6-6 6 6 6";
 const LOCK = "M7 11V8a5 5 0 0 1 10 0v3M5.5 11h13v9h-13z";
 
@@ -20,6 +21,7 @@ export class Preferences {
   #sending = []; // changes that were sent and not yet answered
   #waiting = null; // changes that are yet to be sent
   #timer = null;
+  #told = null; // the key of what the status says
   #lastCall = Promise.resolve();
   #body = element("div", { part: "settings-body" });
   #status = element("p", { part: "settings-status" });
@@ -40,20 +42,20 @@ export class Preferences {
 
   async opened() {
     this.#back.focus();
-    setText(this.#status, "");
-    this.#draft = null;
+    if (!FAILURES.has(this.#told)) setText(this.#status, ""); // one that came when nobody looked is told now
+    this.#told = this.#draft = null;
     this.#body.replaceChildren();
     try {
       this.#show(await this.#read());
     } catch {
-      this.#renderFailure();
+      if (!this.#draft) this.#renderFailure(); // a save may have brought it meanwhile
     }
   }
 
-  /** What still waits is sent now: when the page is left there is no time for turns. */
+  /** What still waits is sent now; and when the page may be left, out of turn. */
   flush() {
-    const sent = this.#save();
-    this.#lastCall = this.#lastCall.then(() => sent);
+    if (!document.hidden) return void this.#inTurn(() => this.#save());
+    this.#lastCall = Promise.allSettled([this.#lastCall, this.#save()]);
   }
 
   /** Another tab, or a link in a mail, may have changed something before somebody looks again. */
@@ -93,12 +95,13 @@ export class Preferences {
     const answer = await this.#api.changePreferences(changes).catch((error) => ({ error }));
     this.#sending = this.#sending.filter((each) => each !== changes);
     const { error } = answer;
-    this.#show(error ? this.#saved : answer);
+    if (!error || this.#draft) this.#show(error ? this.#saved : answer);
     if (error) this.#tell(error.status === 429 ? "tooOften" : "saveFailed", { n: error.retryAfter ?? 60 });
-    else if (!this.#waiting) this.#tell("saved");
+    else if (!FAILURES.has(this.#told) && !this.#waiting && !this.#sending.length) this.#tell("saved");
   }
 
   #tell(key, values) {
+    this.#told = key;
     const text = this.#translator.text(key, values);
     setText(this.#status, text);
     if (key !== "saving") this.#say(text);
@@ -183,7 +186,7 @@ export class Preferences {
 
   #time() {
     const { digest_time: value, timezone: zone } = this.#draft;
-    const onchange = ({ target }) => target.value && this.#set("digest_time", target.value);
+    const onchange = ({ target }) => target.value && this.#change({ digest_time: target.value }); // drawn anew, it would lose the caret
     const input = element("input", { type: "time", value, onchange, required: true, "data-cell": "time" });
     const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const note = element("p", { class: "note" }, this.#translator.text("timezone", { zone }));
