@@ -38,6 +38,11 @@ class NotificationId(Text):
         return text
 
 
+@extend_schema_field({"type": "string", "pattern": "^[^\\u0000]+$"})
+class UndoId(Text):
+    """Something to read; whether it is an undo's is seen when it is used."""
+
+
 class Cursor(Text):
     """A string of the form of a cursor; whether it is from this list is seen when it is used."""
 
@@ -71,7 +76,7 @@ class ReadAll(Body):
 class UndoReadAll(Body):
     """Which call is taken back."""
 
-    undo_id = Text(help_text="From the answer of that call, within 60 seconds.")
+    undo_id = UndoId(help_text="From the answer of that call, within 60 seconds.")
 
 
 # --- Answered ------------------------------------------------------------------------------------------------

@@ -127,7 +127,10 @@ _TIME = "CREATE FUNCTION model.{}() RETURNS timestamptz STABLE LANGUAGE sql AS '
 
 
 def _copy_schema() -> None:
-    """Copy all tables, empty, with indexes, keys and defaults, and have every unqualified name mean the copy."""
+    """Copy all tables, with indexes, keys and defaults, and have every unqualified name mean the copy.
+
+    They are empty, but for the numbers of models: Django remembers those from test to test.
+    """
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA model")
         cursor.execute(_CLOCK)
@@ -137,6 +140,7 @@ def _copy_schema() -> None:
         for (table,) in cursor.fetchall():
             copy = SQL("CREATE TABLE model.{0} (LIKE public.{0} INCLUDING ALL)")
             cursor.execute(copy.format(Identifier(table)))
+        cursor.execute("INSERT INTO model.django_content_type SELECT * FROM public.django_content_type")
         cursor.execute(_REFERENCES)  # as long as the names in them are those of the real tables
         references = cursor.fetchall()
         cursor.execute("SET LOCAL search_path = model, public, pg_catalog")

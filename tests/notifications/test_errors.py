@@ -307,17 +307,26 @@ def test_refusals_are_as_documented(document, alice):
     check(document, NOTIFICATIONS, "get", call.get(f"{NOTIFICATIONS}?limit=0"))
     check(document, NOTIFICATIONS, "get", Caller(authorization="Bearer x").get())
     check(document, f"{NOTIFICATIONS}/{{notification_id}}", "get", call.get(f"{NOTIFICATIONS}/x"))
-    check(document, PREFERENCES, "put", call("PUT", PREFERENCES, {}, content_type="text/plain"))
+    for method in ("put", "patch"):
+        check(document, PREFERENCES, method, call(method.upper(), PREFERENCES, {}, content_type="text/plain"))
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
 @pytest.mark.parametrize(
     "body", [{"preferences": {"mentioned": {"email": "yes"}}}, {"digest": "daily"}, {"email_digest": 1}]
 )
-def test_a_body_that_the_document_forbids_is_refused(document, alice, body):
-    schema = document["paths"][PREFERENCES]["put"]["requestBody"]["content"]["application/json"]["schema"]
+def test_a_body_that_the_document_forbids_is_refused(document, alice, method, body):
+    schema = document["paths"][PREFERENCES][method.lower()]["requestBody"]["content"]["application/json"]["schema"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(body, schema)
-    assert details(Caller(alice).put(PREFERENCES, body))
+    assert details(Caller(alice)(method, PREFERENCES, body))
+
+
+def test_what_no_string_may_hold_is_in_the_document(document):
+    schema = document["components"]["schemas"]["UndoReadAllRequest"]
+    jsonschema.validate({"undo_id": "of some\nkind"}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"undo_id": "a\0b"}, schema)
 
 
 def test_the_document_is_served_as_json_to_everybody(client):
