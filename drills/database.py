@@ -21,7 +21,7 @@ _SWEPT: Final = """
     SELECT count(*) FROM deliveries WHERE woken_at > %s AND woken_at > created_at + interval '1 second'
 """
 _INBOXES: Final = "SELECT user_id, id, read_at IS NULL FROM notifications"
-_LOST: Final = "SELECT count(*) FROM deliveries WHERE state = 'failed' AND provider_error = 'worker_lost'"
+_LOST: Final = "SELECT id FROM deliveries WHERE state = 'failed' AND provider_error = 'worker_lost'"
 _STALE: Final = "SELECT count(*) FROM deliveries WHERE id = ANY(%s) AND state = 'suppressed' AND reason = 'stale'"
 _END_LEASES: Final = """
     UPDATE deliveries SET lease_until = now() - interval '1 second' WHERE id = ANY(%s) AND state = 'sending'
@@ -77,9 +77,9 @@ class Database:
         """Return how many of these deliveries were suppressed because they were too old."""
         return self._count(_STALE, list(ids))
 
-    def lost(self) -> int:
-        """Return how many were given up because all their workers died."""
-        return self._count(_LOST)
+    def lost(self) -> set[int]:
+        """Return the deliveries that were given up because all their workers died."""
+        return {id_ for (id_,) in self._query(_LOST)}
 
     def last_received(self) -> float:
         """Return when the latest event was entered into the ledger, in seconds since the epoch."""

@@ -175,9 +175,13 @@ class Storm:
         """Do what docs/operations.md says. Since leases are put forward, a worker that is killed every few seconds may
         have the same mail in hand each time."""
         if lost := self._stage.database.lost():
+            unexplained = len(lost - self._claims.crashed)
+            self._script.check(
+                f"{unexplained} of {len(lost)} that all workers died of met no kill", holds=not unexplained
+            )
             self._stage.retry_lost()
             is_drained = self._stage.drain(patience=_PATIENCE, tell=self._script.tell)
-            self._script.check(f"{lost} that all workers died of, retried: nothing is under way", holds=is_drained)
+            self._script.check("retried, nothing of them is under way", holds=is_drained)
 
     # --- What must hold --------------------------------------------------------------------------------------
 
