@@ -40,7 +40,7 @@ class NotificationId(Text):
 
 @extend_schema_field({"type": "string", "pattern": "^[^\\u0000]+$"})
 class UndoId(Text):
-    """Something to read; whether it is an undo's is seen when it is used."""
+    """A string without NUL; whether it is an undo's is seen when it is used."""
 
 
 class Cursor(Text):

@@ -22,7 +22,7 @@ _CHANNEL_LABELS: Final[Mapping[Channel, str]] = {
     Channel.PUSH: "Phone",
 }
 
-Read = TypeVar("Read", Choices, ChoiceChanges)
+_Read = TypeVar("_Read", Choices, ChoiceChanges)
 
 
 class Preferences(ApiView):
@@ -57,7 +57,7 @@ class Preferences(ApiView):
         return Response(_effective(people.change_choices(self.user.id, changes)))
 
 
-def _read(request: Request, read: Callable[[object], Read]) -> Read:
+def _read(request: Request, read: Callable[[object], _Read]) -> _Read:
     if not request.body:  # read as {}, a PUT would restore every default
         raise InvalidRequest({WHOLE_BODY: "must be an object"})
     try:

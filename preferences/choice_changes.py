@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self, cast
+from typing import Any, Self, cast
 
 from preferences import choices
-
-_SETTINGS: Final = ("email_digest", "timezone", "digest_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +18,10 @@ class ChoiceChanges:
     def from_request(cls, body: object) -> Self:
         """Read the body, which has the shape of PUT's. Raises InvalidChoices."""
         written = choices.to_stored(choices.from_request(body))
-        named = cast(Mapping[str, Any], body).keys()
+        named = cast(Mapping[str, Any], body).keys() - {"preferences"}
         return cls(
             types={type_: channels for type_, channels in written["preferences"].items() if channels},
-            settings={key: written.get(key) for key in _SETTINGS if key in named},
+            settings={key: written.get(key) for key in named},
         )
 
     def apply(self, stored: object) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Card:
 def noun(lane: str) -> str:
     """Return what a channel or a lane brings: "Mail", "Push, iOS"; the name of one that only another release knows."""
     channel, _, provider = lane.partition(":")
-    name = NAMES.get(Channel(channel), channel) if channel in set(Channel) else channel
+    name = NAMES[Channel(channel)] if channel in set(Channel) else channel
     return f"{name}, {_PROVIDERS.get(provider, provider)}" if provider else name
 
 
