@@ -20,7 +20,7 @@ class Bell:
     def say(self, message: dict[str, Any]) -> None:
         self._socket.send(json.dumps(message))
 
-    def hear(self, type_: str, *, seconds: float = 30) -> dict[str, Any]:
+    def hear(self, type_: str, *, seconds: float = 10) -> dict[str, Any]:
         """The next message of this type; others are passed over. Raises TimeoutError."""
         while True:
             message: dict[str, Any] = json.loads(self._socket.recv(timeout=seconds))
@@ -30,7 +30,7 @@ class Bell:
     def hears_nothing(self) -> bool:
         """Whether nothing waits: the answer to a ping comes behind everything that was on its way."""
         self.say({"type": "ping"})
-        message = json.loads(self._socket.recv(timeout=30))
+        message = json.loads(self._socket.recv(timeout=10))
         return bool(message["type"] == "pong")
 
 

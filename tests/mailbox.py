@@ -20,7 +20,7 @@ class Mailbox:
         mails: list[Mail] = self.http.get("/mailbox", params={"to": to}).raise_for_status().json()
         return mails
 
-    def wait_for(self, count: int, *, to: str = "", seconds: float = 30.0) -> list[Mail]:
+    def wait_for(self, count: int, *, to: str = "", seconds: float = 10.0) -> list[Mail]:
         """Wait until at least `count` mails are there, and return them all."""
         arrived = wait_until(lambda: len(self.mails(to=to)) >= count, seconds=seconds)
         assert arrived, f"{len(self.mails(to=to))} of {count} mails in {seconds} s"

@@ -33,7 +33,7 @@ class Phones:
         calls: list[dict[str, Any]] = self.http.get("/_received").raise_for_status().json()
         return calls
 
-    def wait_for(self, count: int, *, token: str = "", seconds: float = 30.0) -> list[Push]:
+    def wait_for(self, count: int, *, token: str = "", seconds: float = 10.0) -> list[Push]:
         """Wait until at least `count` pushes were taken, and return them all."""
         arrived = wait_until(lambda: len(self.shown(token=token)) >= count, seconds=seconds)
         assert arrived, f"{len(self.shown(token=token))} of {count} pushes in {seconds} s"

@@ -35,7 +35,7 @@ from tests.delivery.rows import delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 #: Seconds. Orchestrators kill after 30, unless they are told otherwise.
-PATIENCE = 60  # seconds; on a busy machine
+PATIENCE = 20
 BOOT = 90
 
 Start = Callable[..., Child]
@@ -140,7 +140,7 @@ def test_an_intake_finishes_or_leaves_what_it_has_in_hand(start_intake: Callable
     assert wait_until(Notification.objects.exists, seconds=BOOT)
     assert exit_code_of(intake) == 0
     stored = Notification.objects.count()
-    assert wait_until(lambda: queue.depth() == Depth(400 - stored, 0), seconds=30), (stored, queue.depth())
+    assert wait_until(lambda: queue.depth() == Depth(400 - stored, 0), seconds=5), (stored, queue.depth())
 
 
 def test_an_intake_ends_whichever_of_its_threads_hears_the_signal(

@@ -130,12 +130,12 @@ def test_while_ses_fails_bells_ring_and_afterwards_every_mail_is_sent_once(web, 
         bell.hear("notification", seconds=BOOT)  # the first one waits for the intake to start
         while (hit := calls_hit(mailbox)) <= lanes.OUTAGES_TO_CLOSE + 1:  # until the lane is closed, and probed
             producer.publish(assigned(alice, bob))
-            bell.hear("notification")
+            bell.hear("notification", seconds=2)
             assert wait_until(lambda hit=hit: calls_hit(mailbox) > hit, seconds=BOOT)
     mailbox.heal()
     total = Delivery.objects.count()
     mailbox.wait_for(total, seconds=BOOT)
-    assert wait_until(lambda: Delivery.objects.filter(state=State.SENT).count() == total, seconds=30)
+    assert wait_until(lambda: Delivery.objects.filter(state=State.SENT).count() == total, seconds=5)
     assert set(mails_by_delivery(mailbox).values()) == {1}
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}
 

@@ -12,7 +12,7 @@ from delivery.gathering import Gathering
 from devstack.waiting import wait_until
 from preferences.catalog import Channel
 
-PATIENCE = 30  # seconds
+PATIENCE = 10  # seconds
 
 
 class Calls:

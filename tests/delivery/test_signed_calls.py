@@ -123,7 +123,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_opened_anew():
     with answering(Reply(closes=True)) as service:
         calls = calls_of(service.url)
         calls.post(b"first", {})
-        assert wait_until(lambda: service.closed, seconds=30)
+        assert wait_until(lambda: service.closed, seconds=5)
         assert calls.post(b"second", {}).status == 200
     assert [call.body for call in service.calls] == [b"first", b"second"]
 
@@ -132,7 +132,7 @@ def test_a_server_that_was_away_for_an_instant_is_called_anew():
     with answering(Reply(closes=True)) as service:
         calls = calls_of(service.url)
         calls.post(b"first", {})
-        assert wait_until(lambda: service.closed, seconds=30)
+        assert wait_until(lambda: service.closed, seconds=5)
     with pytest.raises(exceptions.EndpointConnectionError):
         calls.post(b"second", {})
     with answering(port=service.server_port):

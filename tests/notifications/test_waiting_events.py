@@ -84,7 +84,7 @@ def test_rows_that_are_locked_are_passed_over(alice):
     with transaction.atomic():
         WaitingEvent.objects.select_for_update().order_by("id").first()
         with ThreadPoolExecutor(1) as thread:
-            [received] = thread.submit(_receive_elsewhere).result(timeout=30)
+            [received] = thread.submit(_receive_elsewhere).result(timeout=10)
     assert '"id":"1"' in received.body
 
 

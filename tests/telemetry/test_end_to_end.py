@@ -107,7 +107,7 @@ def test_an_event_is_followed_from_its_producer_to_the_screen_by_real_processes(
             took = time.time() - began
         for process in (intake, web):
             process.process.send_signal(signal.SIGTERM)
-            process.process.wait(timeout=60)
+            process.process.wait(timeout=15)
     stages = {stage: agent.values("notifications.latency", stage=stage) for stage in ("received", "stored", "rung")}
     (received,), (stored,), (rung,) = stages.values()
     (displayed,) = agent.values("notifications.latency", stage="displayed")
@@ -134,7 +134,7 @@ def test_beat_has_a_worker_measure_the_queues(agent, flag_on, queue, settings, t
     ):
         assert wait_until(lambda: agent.points("notifications.queue.depth", queue="events"), seconds=BOOT)
         worker.process.send_signal(signal.SIGTERM)
-        worker.process.wait(timeout=60)
+        worker.process.wait(timeout=15)
     assert agent.values("notifications.queue.depth", queue="events")[-1] == 7
     assert agent.values("notifications.kill_switch")[-1] == 0
 

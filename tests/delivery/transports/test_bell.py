@@ -14,7 +14,7 @@ from delivery.transports.channel_layer import MOST_WAITING, RESYNC
 from devstack.stack import Servers
 from preferences import redis_client
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 5.0  # seconds
 
 
 @pytest.fixture

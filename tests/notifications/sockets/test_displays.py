@@ -53,7 +53,7 @@ def test_a_row_that_somebody_writes_just_now_is_not_waited_for(alice):
 
     with ThreadPoolExecutor(1) as bell, transaction.atomic():
         Notification.objects.filter(id=busy).update(read_at=NOON)
-        assert bell.submit(show_both).result(timeout=30) == 1
+        assert bell.submit(show_both).result(timeout=10) == 1
     assert (shown_at(busy), shown_at(free)) == (None, NOON)
 
 

@@ -74,7 +74,7 @@ def test_all_dead_letters_come_back_as_they_were(queue, dead):
 def test_no_more_come_back_than_were_asked_for(queue, dead):
     die(dead, *map(str, range(15)))
     assert redrive(queue, most=12) == Redriven(sent=12)
-    assert wait_until(lambda: dead.depth() == Depth(3, 0), seconds=30)
+    assert wait_until(lambda: dead.depth() == Depth(3, 0), seconds=5)
 
 
 def test_without_dead_letters_there_is_nothing_to_do(queue):
@@ -142,7 +142,7 @@ def test_what_was_accepted_before_it_died_is_not_doubled(queue, alice):
         (received,) = queue.receive()
         queue.put_back([received.receipt])
     assert not queue.receive(wait=AT_ONCE)
-    assert wait_until(lambda: dead_letters.count(queue) == 1, seconds=30)
+    assert wait_until(lambda: dead_letters.count(queue) == 1, seconds=5)
     assert redrive(queue) == Redriven(sent=1)
     (back,) = queue.receive()
     pipeline.process([Message(back.body, sent_at=back.sent_at)], path=Path.SQS)

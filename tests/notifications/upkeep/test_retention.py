@@ -210,7 +210,7 @@ def test_what_is_retried_at_the_same_moment_stays(alice):
         with transaction.atomic():
             Delivery.objects.filter(id=mail.id).update(state=State.PENDING)
             pruned = thread.submit(in_a_thread, prune)
-            assert wait_until(somebody_waits_for_a_row, seconds=30)
+            assert wait_until(somebody_waits_for_a_row, seconds=10)
         assert pruned.result() == {}
     assert Delivery.objects.get().state == State.PENDING
 
